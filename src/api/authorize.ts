@@ -1,0 +1,34 @@
+/** Who sends a request. Sign-in fills this in later; until then everybody is anonymous. */
+export type Actor = { kind: 'anonymous' }
+
+/** What a route does; every route names one. */
+export type Action =
+  | 'pipeline.list'
+  | 'pipeline.read'
+  | 'pipeline.set'
+  | 'pipeline.pause'
+  | 'pipeline.delete'
+  | 'pipeline.run'
+  | 'run.list'
+  | 'run.read'
+  | 'run.stop'
+  | 'server.read'
+  /** Probes and assets: not even sign-in will guard them. */
+  | 'public'
+
+/** What a route does it to: `key` is what the path says, an id or a name, not looked up yet. */
+export type Resource = { kind: 'server' } | { kind: 'pipeline' | 'run'; key: string }
+
+/** Decides before a handler runs. The answer does not tell whether the resource is there. */
+export type Authorize = (actor: Actor, action: Action, resource: Resource) => boolean
+
+/** No auth is configured: everything is open, as the start-up line and the docs say. */
+export const allowEveryone: Authorize = () => true
+
+/** How the actor is written into a run's record; empty when nobody has signed in. */
+export function nameOf(actor: Actor): string {
+  switch (actor.kind) {
+    case 'anonymous':
+      return ''
+  }
+}

@@ -1,0 +1,80 @@
+import { createExecutors } from '../shared/db/executors.js'
+import type { ChangeSignal } from '../shared/db/change-signal.js'
+import { createLogChunks } from '../shared/db/log-chunks.js'
+import type { Db } from '../shared/db/open.js'
+import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
+import { createRuns, type Run } from '../shared/db/runs.js'
+import { createSecrets } from '../shared/db/secrets.js'
+import { createTasks } from '../shared/db/tasks.js'
+import type { WriterClient } from '../shared/db/writer/writer-client.js'
+import type { Config } from '../shared/config/config.js'
+import { AppError } from '../shared/errors.js'
+import type { Logger } from '../shared/logger.js'
+import type { Program } from '../shared/pipeline/program.js'
+import type { Assets } from './assets.js'
+import type { Authorize } from './authorize.js'
+import type { ApiWrites } from './writes.js'
+
+/** What the api is made of; all of it stays the caller's to close. */
+export interface ApiDeps {
+  config: Config
+  /** Read-only, of the main database with the secrets attached. */
+  reader: Db
+  /** Read-only, of the log database. */
+  logsReader: Db
+  writer: WriterClient<ApiWrites>
+  /** Of both databases. */
+  changes: ChangeSignal
+  secretKey: Buffer
+  logger: Logger
+  now: () => number
+  compile: (source: string, options: { contentType: 'ts' | 'js' }) => Promise<Program>
+  assets: Assets
+  /** Aborts: take on no new runs. */
+  stopping: AbortSignal
+  /** Aborts: end all streams. */
+  closing: AbortSignal
+  /** Default: everybody may do everything. */
+  authorize?: Authorize
+  timings?: Partial<Timings>
+}
+
+export interface Timings {
+  /** Pause between the comments that keep an event stream open. */
+  heartbeatMs: number
+  /** How long a deletion waits for runs that stop. */
+  deletionMs: number
+}
+
+const TIMINGS: Timings = { heartbeatMs: 10_000, deletionMs: 15_000 }
+
+/** What handlers work with. Handlers read through the tables and write through `writer` alone. */
+export type ApiContext = ReturnType<typeof createContext>
+
+export function createContext(deps: ApiDeps) {
+  const { reader, logsReader } = deps
+  return {
+    ...deps,
+    timings: { ...TIMINGS, ...deps.timings },
+    pipelines: createPipelines(reader),
+    runs: createRuns(reader),
+    tasks: createTasks(reader),
+    executors: createExecutors(reader),
+    secrets: createSecrets(reader),
+    logs: createLogChunks(logsReader),
+  }
+}
+
+/** The pipeline of an id or a name; throws `pipeline_not_found`. */
+export function getPipelineRef({ pipelines }: ApiContext, key: string): PipelineRef {
+  const ref = pipelines.findRef(key)
+  if (!ref) throw new AppError('pipeline_not_found', 'pipeline not found')
+  return ref
+}
+
+/** Throws `run_not_found`. */
+export function getRun({ runs }: ApiContext, id: string): Run {
+  const run = runs.find(id)
+  if (!run) throw new AppError('run_not_found', 'run not found')
+  return run
+}

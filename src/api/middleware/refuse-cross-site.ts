@@ -1,0 +1,27 @@
+import type { RequestHandler } from 'express'
+import { AppError } from '../../shared/errors.js'
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+const OWN_SITES = new Set(['same-origin', 'none'])
+
+/**
+ * Refuses a change that another site's page asks for. Browsers say where a request comes from in
+ * headers that pages cannot forge; a command line sends neither of them and passes.
+ */
+export function refuseCrossSite(): RequestHandler {
+  return ({ method, headers }, _response, next) => {
+    if (SAFE_METHODS.has(method)) return next()
+    const site = headers['sec-fetch-site']
+    const isForeign =
+      (site !== undefined && !OWN_SITES.has(site)) ||
+      (headers.origin !== undefined && !isOwn(headers.origin, headers.host))
+    if (isForeign)
+      throw new AppError('access_denied', 'cross-site request refused: use the page of this server')
+    next()
+  }
+}
+
+/** `null` is the origin of sandboxed frames and of files: nobody's host. */
+function isOwn(origin: string, host: string | undefined): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()
+}

@@ -1,0 +1,30 @@
+import type { Assets } from '../assets.js'
+import type { ErrorPage } from '../middleware/errors.js'
+import { idOf } from '../middleware/request-id.js'
+import { renderPage } from './render-page.js'
+
+/** Errors as a page for those who opened one; the API and everything else get JSON. */
+export function errorPage(assets: Assets): ErrorPage {
+  return (request, status, text) => {
+    const isPage = !/^\/(api|static)(\/|$)/.test(request.path)
+    if (!isPage || !request.headers.accept?.includes('text/html')) return undefined
+    return renderPage({
+      assets,
+      title: text,
+      crumbs: [{ text: 'Pipelines', href: '/pipelines/' }],
+      children: (
+        <section class="empty card">
+          <h1>{text}</h1>
+          <p>
+            Error {status}, request <code>{idOf(request)}</code>.
+          </p>
+          <p>
+            <a class="btn" href="/pipelines/">
+              To the pipelines
+            </a>
+          </p>
+        </section>
+      ),
+    })
+  }
+}

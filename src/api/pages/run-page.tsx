@@ -1,0 +1,190 @@
+import { isTerminal } from '../../shared/contract/statuses.js'
+import type { PipelineRef } from '../../shared/db/pipelines.js'
+import type { Run } from '../../shared/db/runs.js'
+import type { Task } from '../../shared/db/tasks.js'
+import type { Assets } from '../assets.js'
+import { visibleText } from './log-text.js'
+import { triggerOf } from './pipeline-page.js'
+import { renderPage } from './render-page.js'
+import { StatusPill } from './status.js'
+import { Elapsed, Time } from './time.js'
+
+/** The beginning of a step's output, for readers without script. */
+export interface OutputHead {
+  text: string
+  /** Bytes of output in all. */
+  size: number
+  isWhole: boolean
+}
+
+export interface RunPageProps {
+  assets: Assets
+  run: Run
+  pipeline: PipelineRef
+  /** The first ones; `omitted` says how many more there are. */
+  steps: readonly { task: Task; head: OutputHead }[]
+  omitted: number
+  /** Of the run's console. */
+  console: OutputHead
+  now: number
+}
+
+/** A run with its steps and their output; a script keeps it up to date. */
+export function renderRunPage(props: RunPageProps): string {
+  const { assets, run, pipeline, steps, omitted, now } = props
+  const isActive = !isTerminal(run.status)
+  const shortId = run.id.slice(0, 8)
+  return renderPage({
+    assets,
+    title: `${pipeline.name} ${shortId}`,
+    crumbs: [
+      { text: 'Pipelines', href: '/pipelines/' },
+      { text: pipeline.name, href: `/pipelines/${pipeline.id}/` },
+      { text: `Run ${shortId}`, href: `/runs/${run.id}/tasks` },
+    ],
+    scripts: ['run.js'],
+    children: (
+      <>
+        <div class="head">
+          <h1>Tasks</h1>
+          <StatusPill id="run-status-badge" status={run.status} />
+          <span id="run-live-badge" class="live" hidden={!isActive}>
+            Live
+          </span>
+          <div class="btns">
+            <form
+              id="run-stop-form"
+              method="post"
+              action={`/runs/${run.id}/stop`}
+              hidden={!isActive}
+            >
+              <button id="run-stop-button" class="btn danger">
+                Stop Run
+              </button>
+            </form>
+            <a class="btn" href={`/api/runs/${run.id}/status`}>
+              Run JSON
+            </a>
+            <a class="btn" href={`/api/runs/${run.id}/logs`}>
+              Raw log
+            </a>
+          </div>
+        </div>
+        <ul class="meta" aria-label="About this run">
+          <li>
+            <code>{run.id}</code>
+          </li>
+          <li>{`Triggered by: ${triggerOf(run)}`}</li>
+          <li>
+            <span>Created</span> <Time at={run.createdAt} />
+          </li>
+          <li>
+            <span>Took</span>
+            <span id="run-header-elapsed">
+              <Elapsed start={run.startedAt} end={run.completedAt} now={now} />
+            </span>
+          </li>
+          <Args run={run} />
+        </ul>
+        <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>
+          Waits for a free slot: runs are taken in the order in which they came.
+        </p>
+        <section
+          id="run-error-alert"
+          class="banner is-failed"
+          role="status"
+          hidden={run.errorMessage === ''}
+        >
+          <strong>{run.status === 'skipped' ? 'Run skipped' : 'Run failed'}</strong>
+          <pre>{visibleText(run.errorMessage)}</pre>
+        </section>
+        <p id="connection-lost" class="banner is-waiting" role="status" hidden>
+          The connection to the server is lost; this page goes on by itself when it is back.
+        </p>
+        <section
+          id="tasks-container"
+          class="card steps"
+          data-run={run.id}
+          data-run-active={String(isActive)}
+        >
+          <Step runId={run.id} step={0} name="Console" head={props.console} now={now} />
+          {steps.map(({ task, head }) => (
+            <Step
+              runId={run.id}
+              step={task.step}
+              name={task.name}
+              task={task}
+              head={head}
+              now={now}
+            />
+          ))}
+        </section>
+        {omitted > 0 && (
+          <p class="sub">
+            {`${omitted} more steps are not shown; `}
+            <a href={`/api/runs/${run.id}/tasks?page=2&per_page=200`}>all of them as JSON</a>.
+          </p>
+        )}
+        <template id="step-template">
+          <Step runId={run.id} step={-1} name="" head={EMPTY} now={now} />
+        </template>
+      </>
+    ),
+  })
+}
+
+const EMPTY: OutputHead = { text: '', size: 0, isWhole: true }
+const FAILED = new Set(['failure', 'error', 'abort'])
+
+interface StepProps {
+  runId: string
+  step: number
+  name: string
+  /** The console has none. */
+  task?: Task
+  head: OutputHead
+  now: number
+}
+
+function Step({ runId, step, name, task, head, now }: StepProps) {
+  const isConsole = step === 0
+  const isOpen = task ? FAILED.has(task.status) || task.status === 'running' : isConsole
+  return (
+    <details
+      id={`step-${step}`}
+      class="task-item"
+      data-step={step}
+      data-task-status={task?.status}
+      open={isOpen}
+      hidden={isConsole && head.size === 0}
+    >
+      <summary>
+        <span class="badge">{!isConsole && <StatusPill status={task?.status ?? 'pending'} />}</span>
+        <span class="name">{visibleText(name)}</span>
+        <span class="exit dim">{task?.code ? `exit ${task.code}` : ''}</span>
+        <span class="elapsed">
+          {task && <Elapsed start={task.startedAt} end={task.completedAt} now={now} />}
+        </span>
+      </summary>
+      <p class="task-error" hidden={!task?.errorMessage}>
+        {visibleText(task?.errorMessage ?? '')}
+      </p>
+      <p class="hidden-note sub" hidden={head.isWhole}>
+        <span class="note">{`Only the beginning is shown; there are ${head.size} bytes.`}</span>{' '}
+        <a class="raw" href={`/api/runs/${runId}/logs?step=${step}`}>
+          Whole log
+        </a>
+      </p>
+      <div class="log" tabIndex={0} role="region" aria-label={`Output of ${visibleText(name)}`}>
+        {visibleText(head.text)}
+      </div>
+    </details>
+  )
+}
+
+function Args({ run }: { run: Run }) {
+  const { args = [], jobs = [] } = run.triggerInput
+  const shown = [...args.map((arg) => JSON.stringify(arg)), ...jobs.map((job) => `job ${job}`)]
+  if (shown.length === 0) return null
+  return <li>{`Input: ${shown.join(' ').slice(0, 500)}`}</li>
+}

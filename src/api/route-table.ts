@@ -1,0 +1,97 @@
+import type { Express, Request, Response } from 'express'
+import { AppError } from '../shared/errors.js'
+import type { Action, Actor, Authorize, Resource } from './authorize.js'
+import { checkDeclaredLength } from './request-body.js'
+import { sendError } from './send.js'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+export type Handler = (request: Request, response: Response) => void | Promise<void>
+
+export interface RouteOptions {
+  action: Action
+  /** The server, or what a path parameter names. */
+  resource: 'server' | { kind: 'pipeline' | 'run'; param: string }
+  /** The handler limits the body itself; otherwise a declared length over the limit is refused. */
+  limitsOwnBody?: boolean
+}
+
+export interface Route extends RouteOptions {
+  method: Method
+  path: string
+}
+
+/** All routes of the api. None gets in without saying what it does to what. */
+export interface RouteTable {
+  route: (method: Method, path: string, options: RouteOptions, handler: Handler) => void
+  listRoutes: () => Route[]
+  /** Puts them into an app, once. */
+  mount: (app: Express, options: MountOptions) => void
+}
+
+export interface MountOptions {
+  authorize: Authorize
+  maxBodyBytes: number
+}
+
+export function createRouteTable(): RouteTable {
+  const routes: (Route & { handler: Handler })[] = []
+
+  return {
+    route: (method, path, options, handler) =>
+      void routes.push({ method, path, ...options, handler }),
+
+    listRoutes: () => routes.map(({ handler: _handler, ...route }) => route),
+
+    mount(app, { authorize, maxBodyBytes }) {
+      const shapes = Map.groupBy(routes, ({ path }) => shapeOf(path))
+      for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
+        const siblings = shapes.get(shapeOf(path)) ?? methods
+        const allow = siblings.map(({ method }) => method).join(', ')
+        app.all(path, async (request, response, next) => {
+          const route = methods.find(({ method }) => method === request.method)
+          if (!route && siblings.some(({ method }) => method === request.method)) return next()
+          if (!route) return answerOther(request, response, allow)
+          if (!authorize(actorOf(request), route.action, resourceOf(route, request)))
+            throw new AppError('access_denied', 'access denied')
+          if (!route.limitsOwnBody) checkDeclaredLength(request, maxBodyBytes)
+          await route.handler(request, response)
+        })
+      }
+    },
+  }
+}
+
+/** What a path matches: parameters of other names at the same places match the same. */
+function shapeOf(path: string): string {
+  return path.replaceAll(/:\w+/g, ':')
+}
+
+/** Who sends a request. */
+export function actorOf(_request: Request): Actor {
+  return { kind: 'anonymous' }
+}
+
+/** A path parameter, decoded. */
+export function pathParam(request: Request, name: string): string {
+  const value = request.params[name]
+  if (typeof value !== 'string') throw new Error(`the route has no parameter ${name}`)
+  return value
+}
+
+/** The query, of which a repeated name counts once: use `get`. */
+export function queryOf(request: Request): URLSearchParams {
+  const at = request.url.indexOf('?')
+  return new URLSearchParams(at < 0 ? '' : request.url.slice(at))
+}
+
+function resourceOf({ resource }: Route, request: Request): Resource {
+  if (resource === 'server') return { kind: 'server' }
+  return { kind: resource.kind, key: pathParam(request, resource.param) }
+}
+
+function answerOther(request: Request, response: Response, allow: string): void {
+  response.setHeader('Allow', allow)
+  if (request.method === 'OPTIONS') response.status(204).end()
+  else sendError(request, response, 405, 'method_not_allowed', 'Method Not Allowed')
+}

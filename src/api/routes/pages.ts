@@ -1,0 +1,141 @@
+import { nameOf } from '../authorize.js'
+import { getPipelineRef, getRun, type ApiContext } from '../context.js'
+import { AppError } from '../../shared/errors.js'
+import { renderPipelinePage } from '../pages/pipeline-page.js'
+import { renderPipelinesPage } from '../pages/pipelines-page.js'
+import { renderRunPage } from '../pages/run-page.js'
+import { readOutputHead } from '../read-output-head.js'
+import { readPage } from '../read-page.js'
+import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
+import { redirect, sendHtml } from '../send.js'
+import { stopRun } from './runs.js'
+import { admitRun } from './triggers.js'
+
+/** What a page has of a run; the script gets the rest. */
+const MAX_STEPS = 200
+const HEAD_BYTES = 16_384
+const PAGE_OUTPUT_BYTES = 262_144
+
+const PIPELINE = { kind: 'pipeline', param: 'id' } as const
+const RUN = { kind: 'run', param: 'id' } as const
+
+/** The pages, and what their buttons do without script: POST, then back to a page. */
+export function addPageRoutes(table: RouteTable, context: ApiContext): void {
+  addPipelinePages(table, context)
+  addPipelineForms(table, context)
+  addRunPages(table, context)
+}
+
+function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
+  const { assets, config, pipelines, runs, now } = context
+  const defaultDriver = config.drivers.default
+
+  route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
+    redirect(response, 301, '/pipelines/'),
+  )
+
+  route(
+    'GET',
+    '/pipelines/',
+    { action: 'pipeline.list', resource: 'server' },
+    (request, response) => {
+      const query = queryOf(request)
+      const page = readPage(query)
+      const search = query.get('q') ?? ''
+      const { items, totalItems } = pipelines.list(search, page)
+      const withRuns = items.map((item) => ({ ...item, latestRun: runs.findLatest(item.id) }))
+      const found = { items: withRuns, totalItems }
+      sendHtml(response, 200, renderPipelinesPage({ assets, page, search, defaultDriver, found }))
+    },
+  )
+
+  route(
+    'GET',
+    '/pipelines/:id/',
+    { action: 'pipeline.read', resource: PIPELINE },
+    (request, response) => {
+      const { id } = getPipelineRef(context, pathParam(request, 'id'))
+      const pipeline = pipelines.find(id)
+      if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
+      const page = readPage(queryOf(request))
+      const props = {
+        assets,
+        pipeline,
+        defaultDriver,
+        page,
+        found: runs.list(page, id),
+        now: now(),
+      }
+      sendHtml(response, 200, renderPipelinePage(props))
+    },
+  )
+}
+
+function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
+  const { writer, now } = context
+  route(
+    'POST',
+    '/pipelines/:id/trigger',
+    { action: 'pipeline.run', resource: PIPELINE },
+    async (request, response) => {
+      const { id } = getPipelineRef(context, pathParam(request, 'id'))
+      const run = await admitRun(context, request, { pipelineId: id, type: 'manual', input: {} })
+      redirect(response, 303, `/runs/${run.id}/tasks`)
+    },
+  )
+
+  for (const verb of ['pause', 'unpause'] as const)
+    route(
+      'POST',
+      `/pipelines/:id/${verb}`,
+      { action: 'pipeline.pause', resource: PIPELINE },
+      async (request, response) => {
+        const { id } = getPipelineRef(context, pathParam(request, 'id'))
+        await writer.write('setPaused', { id, isPaused: verb === 'pause', now: now() })
+        redirect(response, 303, `/pipelines/${id}/`)
+      },
+    )
+}
+
+function addRunPages({ route }: RouteTable, context: ApiContext): void {
+  const { assets, tasks, logs, now } = context
+
+  route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
+    const { id } = getRun(context, pathParam(request, 'id'))
+    redirect(response, 302, `/runs/${id}/tasks`)
+  })
+
+  route('GET', '/runs/:id/tasks', { action: 'run.read', resource: RUN }, (request, response) => {
+    const run = getRun(context, pathParam(request, 'id'))
+    const pipeline = getPipelineRef(context, run.pipelineId)
+    let left = PAGE_OUTPUT_BYTES
+    const readHead = (step: number) => {
+      const maxBytes = Math.min(HEAD_BYTES, left)
+      const head = readOutputHead(logs, { runId: run.id, step, maxBytes })
+      left -= Math.min(head.size, maxBytes)
+      return head
+    }
+    const { items, totalItems } = tasks.listPage(run.id, { page: 1, perPage: MAX_STEPS })
+    const page = renderRunPage({
+      assets,
+      run,
+      pipeline,
+      console: readHead(0),
+      steps: items.map((task) => ({ task, head: readHead(task.step) })),
+      omitted: totalItems - items.length,
+      now: now(),
+    })
+    sendHtml(response, 200, page)
+  })
+
+  route(
+    'POST',
+    '/runs/:id/stop',
+    { action: 'run.stop', resource: RUN },
+    async (request, response) => {
+      const { id } = getRun(context, pathParam(request, 'id'))
+      await stopRun(context, id, nameOf(actorOf(request)))
+      redirect(response, 303, `/runs/${id}/tasks`)
+    },
+  )
+}

@@ -1,0 +1,120 @@
+import { AppError } from '../../shared/errors.js'
+import type { PipelineRef, PipelineSummary } from '../../shared/db/pipelines.js'
+import { nameOf } from '../authorize.js'
+import { openBodyStream } from '../body-stream.js'
+import { getPipelineRef, type ApiContext } from '../context.js'
+import { envelope, readPage } from '../read-page.js'
+import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
+import { sendJson } from '../send.js'
+import { toWirePipeline } from '../wire/pipeline.js'
+import { toWireRun } from '../wire/run.js'
+
+/** Listing, reading, pausing and deleting pipelines. */
+export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): void {
+  const { pipelines, runs, writer, now, logger } = context
+  const resource = { kind: 'pipeline', param: 'id' } as const
+
+  route(
+    'GET',
+    '/api/pipelines',
+    { action: 'pipeline.list', resource: 'server' },
+    async (request, response) => {
+      const query = queryOf(request)
+      const page = readPage(query)
+      const found = pipelines.list(query.get('q') ?? '', page)
+      const { gone, write, end } = openBodyStream(response, { 'Content-Type': 'application/json' })
+      await write(`${JSON.stringify(envelope(page, found)).slice(0, -1)},"items":[`)
+      let separator = ''
+      for (const text of listWithContent(context, found.items)) {
+        await write(`${separator}${text}`)
+        if (gone.aborted) return
+        separator = ','
+      }
+      await write(']}')
+      end()
+    },
+  )
+
+  route('GET', '/api/pipelines/:id', { action: 'pipeline.read', resource }, (request, response) => {
+    const { id } = getPipelineRef(context, pathParam(request, 'id'))
+    const pipeline = pipelines.find(id)
+    if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
+    sendJson(response, 200, toWirePipeline(pipeline, context.config.drivers.default))
+  })
+
+  route('GET', '/api/pipelines/:id/runs', { action: 'run.list', resource }, (request, response) => {
+    const { id } = getPipelineRef(context, pathParam(request, 'id'))
+    const page = readPage(queryOf(request))
+    const found = runs.list(page, id)
+    sendJson(response, 200, {
+      ...envelope(page, found),
+      items: found.items.map((run) => toWireRun(run)),
+    })
+  })
+
+  for (const verb of ['pause', 'unpause'] as const)
+    route(
+      'POST',
+      `/api/pipelines/:id/${verb}`,
+      { action: 'pipeline.pause', resource },
+      async (request, response) => {
+        const { id } = getPipelineRef(context, pathParam(request, 'id'))
+        const isPaused = verb === 'pause'
+        if (!(await writer.write('setPaused', { id, isPaused, now: now() })))
+          throw new AppError('pipeline_not_found', 'pipeline not found')
+        logger.info({ audit: `pipeline.${verb}`, pipelineId: id }, 'audit')
+        sendJson(response, 200, { id, paused: isPaused, message: `pipeline ${verb}d` })
+      },
+    )
+
+  route(
+    'DELETE',
+    '/api/pipelines/:id',
+    { action: 'pipeline.delete', resource },
+    async (request, response) => {
+      const pipeline = getPipelineRef(context, pathParam(request, 'id'))
+      await removePipeline(context, pipeline, nameOf(actorOf(request)))
+      logger.info({ audit: 'pipeline.delete', pipelineId: pipeline.id }, 'audit')
+      response.status(204).end()
+    },
+  )
+}
+
+/** A page's pipelines as JSON; one source at a time is in memory. */
+function* listWithContent(
+  { pipelines, config }: ApiContext,
+  items: readonly PipelineSummary[],
+): Generator<string> {
+  for (const { id } of items) {
+    const pipeline = pipelines.find(id)
+    // deleted meanwhile
+    if (!pipeline) continue
+    yield JSON.stringify(toWirePipeline(pipeline, config.drivers.default))
+  }
+}
+
+/** Stops what runs and waits for it: nothing may write for a pipeline that is gone. */
+async function removePipeline(
+  { writer, changes, now, timings }: ApiContext,
+  { id }: PipelineRef,
+  by: string,
+): Promise<void> {
+  const timeout = AbortSignal.timeout(timings.deletionMs)
+  for (;;) {
+    const seen = changes.version
+    const result = await writer.write('removePipeline', { id, by, now: now() })
+    switch (result) {
+      case 'removed':
+        return
+      case 'not_found':
+        throw new AppError('pipeline_not_found', 'pipeline not found')
+      case 'active':
+        if (timeout.aborted)
+          throw new AppError(
+            'pipeline_stopping',
+            'runs of the pipeline are still stopping: delete it again in a moment',
+          )
+        await changes.changed(seen, timeout)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { AppError } from '../../shared/errors.js'
+import { nameOf } from '../authorize.js'
+import { getRun, type ApiContext } from '../context.js'
+import { envelope, readPage } from '../read-page.js'
+import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
+import { sendJson } from '../send.js'
+import { toWireRun } from '../wire/run.js'
+
+/** Listing, reading and stopping runs. */
+export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
+  const { runs, logger } = context
+  const resource = { kind: 'run', param: 'run_id' } as const
+
+  route('GET', '/api/runs', { action: 'run.list', resource: 'server' }, (request, response) => {
+    const page = readPage(queryOf(request))
+    const found = runs.list(page)
+    sendJson(response, 200, {
+      ...envelope(page, found),
+      items: found.items.map((run) => toWireRun(run)),
+    })
+  })
+
+  route('GET', '/api/runs/:run_id/status', { action: 'run.read', resource }, (request, response) =>
+    sendJson(response, 200, toWireRun(getRun(context, pathParam(request, 'run_id')))),
+  )
+
+  route(
+    'POST',
+    '/api/runs/:run_id/stop',
+    { action: 'run.stop', resource },
+    async (request, response) => {
+      const runId = pathParam(request, 'run_id')
+      const status = await stopRun(context, runId, nameOf(actorOf(request)))
+      logger.info({ audit: 'run.stop', runId }, 'audit')
+      sendJson(response, 200, { run_id: runId, status })
+    },
+  )
+}
+
+/**
+ * Ends a queued run, or asks the executor of a running one to. Throws `run_not_found` or
+ * `run_not_in_flight`.
+ */
+export async function stopRun(
+  { writer, now }: ApiContext,
+  runId: string,
+  by: string,
+): Promise<'stopped' | 'stopping'> {
+  const result = await writer.write('stopRun', { runId, by, now: now() })
+  switch (result) {
+    case 'stopped':
+    case 'stopping':
+      return result
+    case 'not_found':
+      throw new AppError('run_not_found', 'run not found')
+    case 'ended':
+      throw new AppError('run_not_in_flight', 'run is not currently in flight')
+  }
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { DRIVERS, type Config } from '../../shared/config/config.js'
+import type { Pipeline } from '../../shared/db/pipelines.js'
+import type { EncryptedSecret } from '../../shared/db/secrets.js'
+import { AppError } from '../../shared/errors.js'
+import { pipelineIdOf } from '../../shared/ids.js'
+import type { Program } from '../../shared/pipeline/program.js'
+import { encryptSecret } from '../../shared/secrets/cipher.js'
+import { checkPipelineName } from '../check-pipeline-name.js'
+import { checkLaterFields, laterFields } from '../later-fields.js'
+import type { ApiContext } from '../context.js'
+import { parseBody, readJsonBody } from '../request-body.js'
+import { pathParam, type RouteTable } from '../route-table.js'
+import { sendJson } from '../send.js'
+import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
+import { toWirePipeline } from '../wire/pipeline.js'
+
+const bodySchema = z.strictObject({
+  content: z.string().default(''),
+  content_type: z.string().nullish(),
+  driver: z.string().nullish(),
+  secrets: secretsSchema.nullish(),
+  resume_enabled: z.boolean().nullish(),
+  ...laterFields,
+})
+type Body = z.infer<typeof bodySchema>
+
+/** Bodies that browsers' forms send bind nothing. */
+const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
+
+/** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
+export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
+  const { config, compile, logger } = context
+  route(
+    'PUT',
+    '/api/pipelines/:id',
+    { action: 'pipeline.set', resource: { kind: 'pipeline', param: 'id' } },
+    async (request, response) => {
+      const { bodyBytes } = config.limits
+      const json = await readJsonBody(request, { maxBytes: bodyBytes, emptyTypes: FORM_TYPES })
+      const name = pathParam(request, 'id')
+      checkPipelineName(name)
+      const body = parseBody(bodySchema, json ?? {})
+      const contentType = check(body, config)
+      const program = await compile(body.content, { contentType: contentType || 'ts' })
+      const pipeline = await store(context, { name, body, contentType, program })
+      logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+      sendJson(response, 200, toWirePipeline(pipeline, config.drivers.default))
+    },
+  )
+}
+
+/** Answers the content type. Throws what is wrong with the fields; nothing is compiled yet. */
+function check(body: Body, config: Config): '' | 'ts' | 'js' {
+  if (body.content === '') throw new AppError('request_invalid', 'content is required')
+  const contentType = checkContentType(body.content_type ?? '')
+  checkDriver(body.driver ?? '', config.drivers.allowed)
+  checkSecrets(body.secrets ?? {}, config.features)
+  if (body.resume_enabled === true && !config.features.includes('resume'))
+    throw new AppError('request_invalid', 'resume feature is not enabled')
+  checkLaterFields(body, config.features)
+  return contentType
+}
+
+function checkContentType(given: string): '' | 'ts' | 'js' {
+  switch (given) {
+    case '':
+    case 'ts':
+    case 'js':
+      return given
+    case 'yaml':
+    case 'yml':
+      throw new AppError(
+        'request_invalid',
+        'YAML pipelines are not available in this version yet: write the pipeline in TypeScript',
+      )
+    default:
+      throw new AppError(
+        'request_invalid',
+        `unknown content_type ${JSON.stringify(given.slice(0, 100))} (valid: "", "ts", "js")`,
+      )
+  }
+}
+
+function checkDriver(given: string, allowed: readonly string[]): void {
+  // the default one was checked at start
+  if (given === '') return
+  const driver = JSON.stringify(given.slice(0, 100))
+  if (!allowed.includes('*') && !allowed.includes(given))
+    throw new AppError(
+      'driver_not_allowed',
+      `driver not allowed: driver ${driver} is not allowed on this server. Allowed drivers: ${allowed.join(', ')}`,
+    )
+  if (!DRIVERS.some((known) => known === given))
+    throw new AppError(
+      'driver_unknown',
+      `unknown driver ${driver}; known drivers: ${DRIVERS.join(', ')}`,
+    )
+}
+
+interface Submission {
+  name: string
+  body: Body
+  contentType: string
+  program: Program
+}
+
+/**
+ * The secrets are encrypted for the pipeline's id, so that has to be settled first. Somebody may
+ * create or delete the pipeline meanwhile: then the writer stores nothing, and the next try knows.
+ */
+async function store(
+  { pipelines, writer, secretKey, now }: ApiContext,
+  { name, body, contentType, program }: Submission,
+): Promise<Pipeline> {
+  const input = {
+    name,
+    content: body.content,
+    contentType,
+    driver: body.driver ?? '',
+    program: program.code,
+    sourceMap: program.sourceMap,
+    isResumeEnabled: body.resume_enabled ?? undefined,
+  }
+  let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
+  for (;;) {
+    const scope = `pipeline/${id}`
+    const secrets = Object.entries(body.secrets ?? {}).map(([key, value]): EncryptedSecret => ({
+      scope,
+      key,
+      encryptedValue: encryptSecret(secretKey, scope, key, value),
+    }))
+    const result = await writer.write('setPipeline', { id, input, secrets, now: now() })
+    switch (result.outcome) {
+      case 'stored':
+        return result.pipeline
+      case 'other_id':
+        id = result.id
+        break
+      case 'id_taken':
+        // "a" with content "b:c" hashes like "a:b" with content "c"
+        id = randomBytes(16).toString('hex')
+        break
+      case 'secret_key_missing':
+        throw new AppError(
+          'request_invalid',
+          `missing existing secret key "${result.key}": all existing secrets must be included on update`,
+        )
+    }
+  }
+}

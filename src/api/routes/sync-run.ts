@@ -1,0 +1,74 @@
+import type { OutputStream } from '../../shared/contract/statuses.js'
+import { followRun } from '../../shared/db/follow-run.js'
+import type { Run } from '../../shared/db/runs.js'
+import { getPipelineRef, type ApiContext } from '../context.js'
+import { openEventStream, splitForLine } from '../event-stream.js'
+import { createOutputDecoder } from '../output-decoder.js'
+import { readRunArgs } from '../read-run-args.js'
+import { pathParam, type RouteTable } from '../route-table.js'
+import { admitRun } from './triggers.js'
+
+/** What a synchronous run says, each a line of JSON. `exit` or `error` comes once and last. */
+type RunEvent =
+  | { stream: OutputStream; data: string }
+  | { event: 'exit'; code: 0 | 1; run_id: string; message?: string }
+  | { event: 'error'; message: string }
+
+/**
+ * A run that is queued like any other and followed to its end. Whoever leaves does not stop it.
+ */
+export function addSyncRunRoute({ route }: RouteTable, context: ApiContext): void {
+  const { config, runs, logs, changes, closing, timings } = context
+  route(
+    'POST',
+    '/api/pipelines/:name/run',
+    {
+      action: 'pipeline.run',
+      resource: { kind: 'pipeline', param: 'name' },
+      // so that a working directory of any size hears that it is not wanted
+      limitsOwnBody: true,
+    },
+    async (request, response) => {
+      const { id } = getPipelineRef(context, pathParam(request, 'name'))
+      const args = await readRunArgs(request, config.limits.bodyBytes)
+      const input = args.length > 0 ? { args } : {}
+      const run = await admitRun(context, request, { pipelineId: id, type: 'cli', input })
+
+      using stream = openEventStream(response, {
+        heartbeatMs: timings.heartbeatMs,
+        headers: { 'X-Run-Id': run.id },
+      })
+      const signal = AbortSignal.any([stream.gone, closing])
+      const decoder = createOutputDecoder()
+      const send = (data: RunEvent): Promise<void> => stream.send({ data })
+      const sendOutput = async (name: OutputStream, text: string): Promise<void> => {
+        for (const data of splitForLine(text)) await send({ stream: name, data })
+      }
+
+      for await (const event of followRun({ runs, logs, changes, runId: run.id, signal })) {
+        if (event.type === 'output')
+          await sendOutput(event.chunk.stream, decoder.decode(event.chunk))
+        if (event.type === 'end') {
+          for (const rest of decoder.endAll()) await sendOutput(rest.stream, rest.text)
+          return send(event.run ? toExit(event.run) : DELETED)
+        }
+      }
+      if (!stream.gone.aborted) await send(STOPPING)
+    },
+  )
+}
+
+const DELETED: RunEvent = { event: 'error', message: 'the run was deleted' }
+const STOPPING: RunEvent = {
+  event: 'error',
+  message: 'the server is stopping; how the run ends is to be seen when it is back',
+}
+
+function toExit({ id, status, errorMessage }: Run): RunEvent {
+  return {
+    event: 'exit',
+    code: status === 'failed' ? 1 : 0,
+    run_id: id,
+    ...(errorMessage && { message: errorMessage }),
+  }
+}

@@ -1,0 +1,103 @@
+import type { Request } from 'express'
+import { z } from 'zod'
+import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
+import type { Run } from '../../shared/db/runs.js'
+import { AppError } from '../../shared/errors.js'
+import { newRunId } from '../../shared/ids.js'
+import { nameOf } from '../authorize.js'
+import { getPipelineRef, type ApiContext } from '../context.js'
+import { idOf } from '../middleware/request-id.js'
+import { parseBody, readJsonBody } from '../request-body.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
+import { sendJson } from '../send.js'
+import { argsSchema } from '../trigger-args.js'
+import { toWireTriggered } from '../wire/run.js'
+
+const triggerSchema = z.strictObject({
+  mode: z.string().nullish(),
+  args: argsSchema.nullish(),
+  jobs: argsSchema.nullish(),
+  webhook: z.unknown().optional(),
+})
+
+/** Starting a run in the background. */
+export function addTriggerRoutes({ route }: RouteTable, context: ApiContext): void {
+  const resource = { kind: 'pipeline', param: 'id' } as const
+  route(
+    'POST',
+    '/api/pipelines/:id/trigger',
+    { action: 'pipeline.run', resource },
+    async (request, response) => {
+      const body = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
+      const { id } = getPipelineRef(context, pathParam(request, 'id'))
+      const input = toTriggerInput(context, parseBody(triggerSchema, body ?? {}))
+      const run = await admitRun(context, request, { pipelineId: id, type: 'manual', input })
+      sendJson(response, 202, toWireTriggered(run))
+    },
+  )
+}
+
+interface RunRequest {
+  pipelineId: string
+  type: TriggerType
+  input: TriggerInput
+}
+
+/**
+ * Puts a run into the queue; when it resolves the run is on the disk. Throws `server_stopping`,
+ * `pipeline_not_found`, `pipeline_paused` or `queue_full`, and then there is no run.
+ */
+export async function admitRun(
+  { writer, config, now, stopping }: ApiContext,
+  request: Request,
+  { pipelineId, type, input }: RunRequest,
+): Promise<Run> {
+  if (stopping.aborted)
+    throw new AppError('server_stopping', 'the server is stopping and starts no new runs')
+  const { maxQueueSize } = config.queue
+  const admission = await writer.write('admitRun', {
+    run: {
+      id: newRunId(),
+      pipelineId,
+      triggerType: type,
+      triggeredBy: nameOf(actorOf(request)),
+      triggerInput: input,
+      requestId: idOf(request),
+    },
+    maxQueueSize,
+    now: now(),
+  })
+  switch (admission.outcome) {
+    case 'accepted':
+      return admission.run
+    case 'pipeline_not_found':
+      throw new AppError('pipeline_not_found', 'pipeline not found')
+    case 'paused':
+      throw new AppError('pipeline_paused', 'pipeline is paused')
+    case 'queue_full': {
+      const { inFlight, maxInFlight } = admission
+      throw new AppError('queue_full', 'execution queue is full', {
+        details: { in_flight: inFlight, max_in_flight: maxInFlight, max_queue_size: maxQueueSize },
+      })
+    }
+  }
+}
+
+/** Arguments count in mode `args` alone; an unknown mode is a manual trigger. */
+function toTriggerInput(
+  { config }: ApiContext,
+  { mode, args, jobs }: z.infer<typeof triggerSchema>,
+): TriggerInput {
+  if (mode === 'webhook') {
+    if (!config.features.includes('webhooks'))
+      throw new AppError('access_denied', 'webhooks feature is not enabled')
+    throw new AppError(
+      'not_supported_yet',
+      'triggers in mode webhook are not available in this version yet: use mode args',
+    )
+  }
+  return {
+    ...(mode === 'args' && args?.length ? { args } : {}),
+    ...(jobs?.length ? { jobs } : {}),
+  }
+}

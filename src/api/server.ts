@@ -1,0 +1,63 @@
+import express, { type Express } from 'express'
+import { allowEveryone } from './authorize.js'
+import { createContext, type ApiDeps } from './context.js'
+import { accessLog } from './middleware/access-log.js'
+import { checkPath } from './middleware/check-path.js'
+import { errorHandler, notFound } from './middleware/errors.js'
+import { refuseCrossSite } from './middleware/refuse-cross-site.js'
+import { requestId } from './middleware/request-id.js'
+import { securityHeaders } from './middleware/security-headers.js'
+import { errorPage } from './pages/error-page.js'
+import { createRouteTable, type RouteTable } from './route-table.js'
+import { addAssetRoutes } from './routes/assets.js'
+import { addMetaRoutes } from './routes/meta.js'
+import { addPageRoutes } from './routes/pages.js'
+import { addPipelineRoutes } from './routes/pipelines.js'
+import { addProbeRoutes } from './routes/probes.js'
+import { addRunEventRoutes } from './routes/run-events.js'
+import { addRunLogRoutes } from './routes/run-logs.js'
+import { addRunRoutes } from './routes/runs.js'
+import { addSetPipelineRoute } from './routes/set-pipeline.js'
+import { addSyncRunRoute } from './routes/sync-run.js'
+import { addTaskRoutes } from './routes/tasks.js'
+import { addTriggerRoutes } from './routes/triggers.js'
+
+export type { ApiDeps } from './context.js'
+
+/** The whole api as an express app, with the list of what it serves. It holds nothing to close. */
+export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
+  const context = createContext(deps)
+  const table = createRouteTable()
+  addProbeRoutes(table, context)
+  addAssetRoutes(table, context)
+  addMetaRoutes(table, context)
+  addPipelineRoutes(table, context)
+  addSetPipelineRoute(table, context)
+  addTriggerRoutes(table, context)
+  addSyncRunRoute(table, context)
+  addRunRoutes(table, context)
+  addTaskRoutes(table, context)
+  addRunLogRoutes(table, context)
+  addRunEventRoutes(table, context)
+  addPageRoutes(table, context)
+
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.disable('query parser')
+  app.enable('strict routing')
+  app.enable('case sensitive routing')
+
+  app.use(requestId())
+  app.use(accessLog(deps.logger))
+  app.use(securityHeaders())
+  app.use(checkPath())
+  app.use(refuseCrossSite())
+  table.mount(app, {
+    authorize: deps.authorize ?? allowEveryone,
+    maxBodyBytes: deps.config.limits.bodyBytes,
+  })
+  app.use(notFound(errorPage(deps.assets)))
+  app.use(errorHandler(errorPage(deps.assets)))
+  return { app, table }
+}

@@ -1,0 +1,15 @@
+import type { Task } from '../../shared/db/tasks.js'
+import { formatDuration, formatTime } from './time.js'
+
+/** A task's payload but for its output, which is never whole in memory. */
+export function toWirePayload(task: Task) {
+  const { status, code, startedAt, completedAt, errorMessage } = task
+  return {
+    status,
+    ...(startedAt !== null && { started_at: formatTime(startedAt) }),
+    ...(startedAt !== null &&
+      completedAt !== null && { elapsed: formatDuration(completedAt - startedAt) }),
+    ...(code !== null && { code }),
+    ...(errorMessage && { error_message: errorMessage }),
+  }
+}

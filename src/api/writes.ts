@@ -1,0 +1,163 @@
+import type { RunStatus } from '../shared/contract/statuses.js'
+import { createExecutors } from '../shared/db/executors.js'
+import type { Db } from '../shared/db/open.js'
+import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
+import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
+import type { Group } from '../shared/db/writer/protocol.js'
+import { createTasks } from '../shared/db/tasks.js'
+import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
+import { isReservedSecret } from '../shared/secrets/reserved.js'
+
+/**
+ * All that the api changes in the main database: the operations of its writer thread. Each is one
+ * transaction that looks and then changes, so no two requests can both pass a check.
+ */
+export type ApiWrites = ReturnType<typeof createOperations>
+
+export function createOperations(db: Db) {
+  const pipelines = createPipelines(db)
+  const runs = createRuns(db)
+  const tasks = createTasks(db)
+  const executors = createExecutors(db)
+  const secrets = createSecrets(db)
+
+  return {
+    /**
+     * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
+     * the pipeline's own. Nothing is written unless all of it is.
+     */
+    setPipeline({ id, input, secrets: encrypted, now }: SetPipeline): SetResult {
+      const existing = pipelines.findRef(id)
+      if (existing?.id === id && existing.name !== input.name) return { outcome: 'id_taken' }
+      const stored = pipelines.findByName(input.name)
+      if (stored && stored.id !== id) return { outcome: 'other_id', id: stored.id }
+      const missing = encrypted.length > 0 && findMissingKey(`pipeline/${id}`, encrypted)
+      if (missing) return { outcome: 'secret_key_missing', key: missing }
+
+      const pipeline = pipelines.upsert(input, id, now)
+      for (const secret of encrypted) secrets.upsert(secret, now)
+      return { outcome: 'stored', pipeline }
+    },
+
+    setPaused: ({ id, isPaused, now }: SetPaused): boolean =>
+      pipelines.setPaused(id, isPaused, now),
+
+    /** Accepts a run, or says why not. Nothing is written for a refusal. */
+    admitRun({ run, maxQueueSize, now }: AdmitRun, group: Group): Admission {
+      const isPaused = pipelines.findPaused(run.pipelineId)
+      if (isPaused === undefined) return { outcome: 'pipeline_not_found' }
+      if (isPaused) return { outcome: 'paused' }
+      const capacity = executors.totalCapacity(now)
+      const running = runs.countRunning(capacity)
+      const allowed = capacity - running + maxQueueSize
+      const queued = group.get(QUEUED) ?? runs.countQueued(allowed)
+      if (queued >= allowed)
+        return { outcome: 'queue_full', inFlight: running, maxInFlight: capacity }
+      group.set(QUEUED, queued + 1)
+      return { outcome: 'accepted', run: runs.insert(run, now) }
+    },
+
+    /** Ends a queued run at once; asks the executor of a running one. */
+    stopRun({ runId, by, now }: StopRun, group: Group): StopResult {
+      group.delete(QUEUED)
+      return stopRun(runId, by, now)
+    },
+
+    /**
+     * Removes a pipeline whose runs have all ended; while one has not, asks for its stop and
+     * removes nothing: the caller waits and asks again.
+     */
+    removePipeline(
+      { id, by, now }: RemovePipeline,
+      group: Group,
+    ): 'removed' | 'not_found' | 'active' {
+      group.delete(QUEUED)
+      if (!pipelines.find(id)) return 'not_found'
+      const active = runs.findActive(id).map((runId) => stopRun(runId, by, now))
+      if (active.some((result) => result === 'stopping')) return 'active'
+      pipelines.remove(id)
+      secrets.removeScope(`pipeline/${id}`)
+      return 'removed'
+    },
+  }
+
+  /** A key of the pipeline that an update leaves out: more likely forgotten than meant. */
+  function findMissingKey(scope: string, given: readonly EncryptedSecret[]): string | undefined {
+    const keys = new Set(given.map(({ key }) => key))
+    return secrets.listKeys(scope).find((key) => !keys.has(key) && !isReservedSecret(key))
+  }
+
+  function stopRun(runId: string, by: string, now: number): StopResult {
+    const run = runs.find(runId)
+    if (!run) return 'not_found'
+    const status: RunStatus = run.status
+    switch (status) {
+      case 'queued':
+        runs.failQueued(runId, by, { code: 'aborted', message: STOPPED }, now)
+        tasks.endOpen(runId, { status: 'aborted', errorMessage: STOPPED }, now)
+        return 'stopped'
+      case 'running':
+        runs.requestStop(runId, by, now)
+        return 'stopping'
+      case 'success':
+      case 'failed':
+      case 'skipped':
+        return 'ended'
+    }
+  }
+}
+
+/** A note in the group: how many runs are queued. Whatever ends a queued run takes it away. */
+const QUEUED = 'queued'
+
+/** The error text of a run that somebody stopped; on the wire. */
+const STOPPED = 'Run stopped by user'
+
+export interface SetPipeline {
+  /** The pipeline's, or the one to give it if it is new. */
+  id: string
+  input: PipelineInput
+  secrets: EncryptedSecret[]
+  now: number
+}
+
+export type SetResult =
+  | { outcome: 'stored'; pipeline: Pipeline }
+  /** The pipeline of this name has another id: encrypt for that one. */
+  | { outcome: 'other_id'; id: string }
+  /** Another pipeline has this id. */
+  | { outcome: 'id_taken' }
+  | { outcome: 'secret_key_missing'; key: string }
+
+export interface SetPaused {
+  id: string
+  isPaused: boolean
+  now: number
+}
+
+export interface AdmitRun {
+  run: NewRun
+  maxQueueSize: number
+  now: number
+}
+
+export type Admission =
+  | { outcome: 'accepted'; run: Run }
+  | { outcome: 'pipeline_not_found' }
+  | { outcome: 'paused' }
+  | { outcome: 'queue_full'; inFlight: number; maxInFlight: number }
+
+export interface StopRun {
+  runId: string
+  /** Who asked, for the record. */
+  by: string
+  now: number
+}
+
+export type StopResult = 'stopped' | 'stopping' | 'ended' | 'not_found'
+
+export interface RemovePipeline {
+  id: string
+  by: string
+  now: number
+}

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { hasCode } from '../../shared/errors.js'
+import type { Logger } from '../../shared/logger.js'
+import type { ChangeSignal } from '../../shared/db/change-signal.js'
+import type { Executor } from '../../shared/db/executors.js'
+import type { Db } from '../../shared/db/open.js'
+import { createRuns, type Claim, type RunOutcome } from '../../shared/db/runs.js'
+import type { WriterClient } from '../../shared/db/writer/writer-client.js'
+import type { Pool, RunEnd, RunningRun } from '../pool/open-pool.js'
+import type { ThreadCommand } from '../pool/thread-messages.js'
+import type { ClaimedRun, ExecutorWrites } from '../writes.js'
+
+/** Pause after a claim that failed: the database was locked or full. */
+const RETRY_MS = 500
+
+export interface ClaimLoopOptions {
+  executor: Executor
+  leaseTtlMs: number
+  /** Read-only, of the main database. */
+  reader: Db
+  writer: WriterClient<ExecutorWrites>
+  changes: ChangeSignal
+  pool: Pool
+  logger: Logger
+  /** Removes what a run left whose thread is gone. */
+  cleanUp(claimed: ClaimedRun): Promise<void>
+  /** No more claims; what runs goes on. */
+  signal: AbortSignal
+}
+
+/** Claims runs and executes them until its signal aborts. */
+export interface ClaimLoop {
+  /** Resolves when it has stopped claiming and every run has left its thread. */
+  readonly finished: Promise<void>
+  /** Ends every run that is under way. */
+  endAll(type: ThreadCommand['type']): void
+}
+
+export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
+  const { executor, leaseTtlMs, writer, changes, pool, logger, signal } = options
+  const runs = createRuns(options.reader)
+  const active = new Map<string, RunningRun>()
+  const freed = { version: 0, wake: (): void => undefined }
+  const idle = new AbortController()
+
+  const claimFree = async (): Promise<void> => {
+    const limit = executor.capacity - active.size
+    if (limit <= 0 || !runs.hasClaimable(Date.now())) return
+    const input = { executorId: executor.id, limit, now: Date.now(), leaseTtlMs }
+    // a claim that a power cut takes back has started nothing: the first intent is synced with it
+    const batch = await writer.write('claim', input, { isDurable: false })
+    for (const claimed of batch) execute(claimed)
+  }
+
+  const execute = (claimed: ClaimedRun): void => {
+    const { run } = claimed
+    logger.info(
+      { runId: run.id, attempt: run.attempt, pipeline: claimed.pipeline.name },
+      'run claimed',
+    )
+    const running = pool.start(claimed)
+    active.set(run.id, running)
+    void settle(running).finally(() => {
+      active.delete(run.id)
+      freed.version++
+      freed.wake()
+    })
+  }
+
+  const settle = async (running: RunningRun): Promise<void> => {
+    const { claimed } = running
+    const end = await running.ended
+    logger.info(
+      { runId: claimed.run.id, attempt: claimed.run.attempt, end: end.type },
+      'run left its thread',
+    )
+    if (end.type !== 'thread_lost') return
+    try {
+      await options.cleanUp(claimed)
+      await writer.write('finish', { ...finishOf(claimed, end), now: Date.now() })
+    } catch (error) {
+      logger.error(
+        { err: error, runId: claimed.run.id },
+        'could not end a run whose thread is gone',
+      )
+    }
+  }
+
+  const stopRequested = (): void => {
+    if (active.size === 0) return
+    for (const { id, attempt } of runs.findStopRequests(executor.id)) {
+      const running = active.get(id)
+      if (running?.claimed.run.attempt === attempt) running.end('stop')
+    }
+  }
+
+  const renew = async (): Promise<void> => {
+    const claims = [...active.values()].map(({ claimed }) => claimOf(claimed))
+    const lost = await writer.write(
+      'renew',
+      { executor, claims, now: Date.now(), leaseTtlMs },
+      { isDurable: false },
+    )
+    for (const { runId, attempt } of lost) {
+      const running = active.get(runId)
+      // a run that ended in the meantime is not lost: its thread is about to say so
+      if (running?.claimed.run.attempt === attempt) running.end('detach')
+    }
+  }
+  const renewal = setInterval(() => {
+    renew().catch((error: unknown) => logger.warn({ err: error }, 'renewing leases failed'))
+  }, leaseTtlMs / 3)
+
+  const loop = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const seen = changes.version
+      const seenFreed = freed.version
+      try {
+        stopRequested()
+        await claimFree()
+      } catch (error) {
+        logger.warn({ err: error }, 'claiming runs failed')
+        if (!hasCode(error, 'storage_busy')) await pause(RETRY_MS, signal)
+        continue
+      }
+      if (freed.version === seenFreed) await nextEvent(seen)
+    }
+    await drain()
+  }
+
+  /** A change in the database, or a slot that became free. */
+  const nextEvent = async (seen: number): Promise<void> => {
+    const woken = new AbortController()
+    freed.wake = () => woken.abort()
+    await changes.changed(seen, AbortSignal.any([signal, woken.signal]))
+    freed.wake = () => undefined
+  }
+
+  /** Stops are still heard while the last runs end. */
+  const drain = async (): Promise<void> => {
+    while (active.size > 0) {
+      const seen = changes.version
+      stopRequested()
+      const woken = new AbortController()
+      freed.wake = () => woken.abort()
+      if (active.size > 0) await changes.changed(seen, AbortSignal.any([woken.signal, idle.signal]))
+    }
+    clearInterval(renewal)
+  }
+
+  return {
+    finished: loop(),
+    endAll(type) {
+      for (const running of active.values()) running.end(type)
+    },
+  }
+}
+
+function claimOf({ run }: ClaimedRun): Claim {
+  return { runId: run.id, attempt: run.attempt }
+}
+
+function finishOf(claimed: ClaimedRun, end: RunEnd & { type: 'thread_lost' }) {
+  const outcome: RunOutcome = {
+    status: 'failed',
+    errorCode: end.reason === 'slice' ? 'sandbox_slice' : 'executor_error',
+    errorMessage: `could not execute pipeline: ${end.message}`,
+  }
+  const openTasks = { status: 'aborted' as const, errorMessage: 'the run’s thread ended' }
+  return { claim: claimOf(claimed), outcome, openTasks }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  // an abort ends the pause early, nothing more
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
+}

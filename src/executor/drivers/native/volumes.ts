@@ -1,0 +1,41 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppError } from '../../../shared/errors.js'
+import type { Mount, Volume, VolumeSpec } from '../driver.js'
+import { makeStepFolder } from './folders.js'
+import type { NativeHost } from './host.js'
+import { checkName } from './layout.js'
+
+/** Volumes are folders: they have no size and live until the run's end. */
+export interface Volumes {
+  create(spec: VolumeSpec): Promise<Volume>
+  /** The folder of a volume, or `volume_failed`. */
+  get(name: string): string
+  /** The folders of mounts; volumes that are not there are made. */
+  sourcesOf(mounts: readonly Mount[]): (Mount & { source: string })[]
+}
+
+export function createVolumes({ layout, stepUser }: NativeHost): Volumes {
+  const make = (name: string): string => {
+    const path = join(layout.volumes, checkName('volume', name))
+    try {
+      mkdirSync(layout.volumes, { recursive: true, mode: 0o711 })
+      makeStepFolder(path, stepUser)
+    } catch (error) {
+      throw new AppError('volume_failed', `cannot make the volume "${name}"`, { cause: error })
+    }
+    return path
+  }
+
+  return {
+    create: async ({ name }) => ({ name, path: make(name) }),
+
+    get(name) {
+      const path = join(layout.volumes, checkName('volume', name))
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path
+      throw new AppError('volume_failed', `there is no volume "${name}"`)
+    },
+
+    sourcesOf: (mounts) => mounts.map((mount) => ({ ...mount, source: make(mount.volume) })),
+  }
+}

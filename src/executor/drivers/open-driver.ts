@@ -1,0 +1,41 @@
+import { AppError } from '../../shared/errors.js'
+import { DRIVERS, type Config } from '../../shared/config/config.js'
+import type { Logger } from '../../shared/logger.js'
+import type { Driver } from './driver.js'
+import { openNativeDriver } from './native/open-native-driver.js'
+
+export interface OpenDriverOptions {
+  /** Names all that the driver makes for one run. */
+  namespace: string
+  config: Config
+  logger: Logger
+}
+
+/** Opens the driver of one run; the caller disposes it. Throws `driver_unknown`, `driver_not_allowed`. */
+export async function openDriver(name: string, options: OpenDriverOptions): Promise<Driver> {
+  const { namespace, config, logger } = options
+  const driver = parseDriver(name, config.drivers.allowed)
+  switch (driver) {
+    case 'native':
+      return openNativeDriver({
+        root: config.drivers.nativeRoot,
+        user: config.drivers.nativeUser,
+        outputBytes: config.limits.logBytes,
+        namespace,
+        logger,
+      })
+  }
+}
+
+type DriverName = (typeof DRIVERS)[number]
+
+/** The driver of a name that a pipeline may use here; `*` allows all. */
+function parseDriver(name: string, allowed: readonly string[]): DriverName {
+  const driver = DRIVERS.find((known) => known === name)
+  if (!driver) throw new AppError('driver_unknown', `unknown driver "${name.slice(0, 100)}"`)
+  if (allowed.includes('*') || allowed.includes(driver)) return driver
+  throw new AppError(
+    'driver_not_allowed',
+    `driver "${name}" is not allowed on this server. Allowed drivers: ${allowed.join(', ')}`,
+  )
+}

@@ -1,0 +1,38 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Config } from '../../shared/config/config.js'
+import type { ClaimedRun } from '../writes.js'
+import type { Engine } from '../sandbox/load-engine.js'
+
+/** What a thread gets for one run. Ports and buffers are handed over, the rest is copied. */
+export interface ThreadTask {
+  claimed: ClaimedRun
+  config: Config
+  /** 32 bytes. */
+  masterKey: Uint8Array
+  /** For createWriterClient: the main database and the log database. */
+  stateWriter: MessagePort
+  logWriter: MessagePort
+  /** Shared with the watchdog: see run-control.ts. */
+  control: SharedArrayBuffer
+  /** Carries a ThreadCommand into the thread. */
+  commands: MessagePort
+}
+
+/**
+ * `stop`: somebody wants the run stopped. `shutdown`: the executor ends and the run has not.
+ * `detach`: another executor owns the run.
+ */
+export interface ThreadCommand {
+  type: 'stop' | 'shutdown' | 'detach'
+}
+
+/** How a run left its thread. Its row is written before that, unless it was detached. */
+export type ThreadResult =
+  | { type: 'finished' }
+  /** The lease was lost, or a stop of the executor came first: the row is not ours to write. */
+  | { type: 'detached' }
+
+/** What every thread of a pool shares. */
+export interface ThreadData {
+  engine: Engine
+}

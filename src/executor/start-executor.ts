@@ -1,0 +1,101 @@
+import { hostname } from 'node:os'
+import { nanoid } from 'nanoid'
+import type { Config } from '../shared/config/config.js'
+import { watchDatabases } from '../shared/db/change-signal.js'
+import type { Executor } from '../shared/db/executors.js'
+import { logsPathOf, openDatabase } from '../shared/db/open.js'
+import { openWriter } from '../shared/db/writer/open-writer.js'
+import type { Logger } from '../shared/logger.js'
+import { startClaimLoop, type ClaimLoop } from './claim/claim-loop.js'
+import { openDriver } from './drivers/open-driver.js'
+import { keepHouse } from './housekeeping.js'
+import type { LogWrites } from './log-writes.js'
+import { openPool } from './pool/open-pool.js'
+import type { ExecutorWrites } from './writes.js'
+
+/** How long writes wait for a locked database or a full disk: a run is not lost to either. */
+const PATIENCE_MS = 600_000
+
+export interface ExecutorOptions {
+  config: Config
+  /** Runs at once. */
+  capacity: number
+  masterKey: Buffer
+  logger: Logger
+  /** Stop claiming, let runs end within the drain time-out. */
+  stopping: AbortSignal
+  /** Called when it claims runs, with its id. */
+  onReady(executorId: string): void
+}
+
+/** Claims and executes runs until it is told to stop; resolves when it has let go of everything. */
+export async function runExecutor(options: ExecutorOptions): Promise<void> {
+  const { config, capacity, masterKey, logger, stopping } = options
+  const { path } = config.storage
+  using reader = disposable(openDatabase(path, { mode: 'read', attach: config.secrets.path }))
+  using logsReader = disposable(openDatabase(logsPathOf(path), { mode: 'read' }))
+  await using writer = await openWriter<ExecutorWrites>({
+    path,
+    operations: new URL('./writes.js', import.meta.url),
+    patienceMs: PATIENCE_MS,
+  })
+  await using logWriter = await openWriter<LogWrites>({
+    path: logsPathOf(path),
+    operations: new URL('./log-writes.js', import.meta.url),
+    patienceMs: PATIENCE_MS,
+  })
+  using changes = watchDatabases([reader.db, logsReader.db])
+  await using pool = await openPool({ config, capacity, masterKey, stateWriter: writer, logWriter })
+
+  const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity }
+  const { leaseTtlMs } = config.queue
+  await writer.client.write('register', { executor, now: Date.now(), leaseTtlMs })
+  const loop = startClaimLoop({
+    executor,
+    leaseTtlMs,
+    reader: reader.db,
+    writer: writer.client,
+    changes,
+    pool,
+    logger,
+    async cleanUp({ run, pipeline }) {
+      const name = pipeline.driver === '' ? config.drivers.default : pipeline.driver
+      await using driver = await openDriver(name, { namespace: `ci-${run.id}`, config, logger })
+      await driver.removeAll()
+    },
+    signal: stopping,
+  })
+  const house = keepHouse({
+    reader: reader.db,
+    writer: writer.client,
+    logWriter: logWriter.client,
+    logger,
+    signal: stopping,
+  })
+  options.onReady(executor.id)
+
+  const drained = stopAfterGrace(loop, stopping, config.drainTimeoutMs)
+  await Promise.race([loop.finished, writer.failed, logWriter.failed])
+  clearTimeout(drained.timer)
+  await house
+  await writer.client.write('unregister', { executorId: executor.id })
+}
+
+/** Runs that have not ended when the drain time-out is over are stopped. */
+function stopAfterGrace(
+  loop: ClaimLoop,
+  stopping: AbortSignal,
+  drainTimeoutMs: number,
+): { timer: NodeJS.Timeout | undefined } {
+  const grace: { timer: NodeJS.Timeout | undefined } = { timer: undefined }
+  const onStop = (): void => {
+    grace.timer = setTimeout(() => loop.endAll('shutdown'), drainTimeoutMs)
+  }
+  if (stopping.aborted) onStop()
+  else stopping.addEventListener('abort', onStop, { once: true })
+  return grace
+}
+
+function disposable<Handle extends { close(): unknown }>(db: Handle): Disposable & { db: Handle } {
+  return { db, [Symbol.dispose]: () => void db.close() }
+}

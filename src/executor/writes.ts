@@ -1,0 +1,152 @@
+import type { TaskStatus } from '../shared/contract/statuses.js'
+import { createExecutors, type Executor } from '../shared/db/executors.js'
+import { createJournal, type JournalEntry } from '../shared/db/journal.js'
+import { createLogPurges } from '../shared/db/log-purges.js'
+import type { Db } from '../shared/db/open.js'
+import { createPipelines } from '../shared/db/pipelines.js'
+import { createRuns, type Claim, type Run, type RunOutcome } from '../shared/db/runs.js'
+import { createStorageEntries } from '../shared/db/storage-entries.js'
+import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
+import { mergePatch } from './steps/merge-patch.js'
+
+/** All that an executor changes in the main database: the operations of its writer thread. */
+export type ExecutorWrites = ReturnType<typeof createOperations>
+
+export function createOperations(db: Db) {
+  const executors = createExecutors(db)
+  const pipelines = createPipelines(db)
+  const runs = createRuns(db)
+  const tasks = createTasks(db)
+  const journal = createJournal(db)
+  const storage = createStorageEntries(db)
+  const purges = createLogPurges(db)
+
+  return {
+    register({ executor, now, leaseTtlMs }: Register): void {
+      executors.prune(now - FORGET_AFTER_MS)
+      executors.register(executor, now, now + leaseTtlMs)
+    },
+
+    /** Renews the executor and its claims; answers the claims that are no longer its own. */
+    renew({ executor, claims, now, leaseTtlMs }: Renew): Claim[] {
+      if (!executors.renew(executor.id, now + leaseTtlMs))
+        executors.register(executor, now, now + leaseTtlMs)
+      return claims.filter((claim) => !runs.renew(claim, now + leaseTtlMs))
+    },
+
+    unregister: ({ executorId }: { executorId: string }): void => executors.remove(executorId),
+
+    claim: (input: ClaimRuns): ClaimedRun[] => runs.claim(input).map((run) => withPipeline(run)),
+
+    /** False: the claim is no longer ours. */
+    finish({ claim, outcome, openTasks, now }: FinishRun): boolean {
+      if (!runs.finish(claim, outcome, now)) return false
+      tasks.endOpen(claim.runId, openTasks, now)
+      return true
+    },
+
+    /** Journal entries together with what they mean for the task tree. False: the claim is lost. */
+    record({ claim, entries, changes, now }: RecordEffect): boolean {
+      if (!runs.isOwned(claim)) return false
+      for (const entry of entries) journal.append(claim, entry)
+      for (const change of changes) applyChange(claim, change, now)
+      return true
+    },
+
+    /** Storage calls are one transaction with their journal entries: nothing is ever in doubt. */
+    storageSet({ claim, scope, key, value, entries, now }: StorageSet): boolean {
+      if (!runs.isOwned(claim)) return false
+      const stored = storage.find(scope.pipelineId, key)
+      const merged = mergePatch(stored ? JSON.parse(stored.payload) : undefined, value)
+      storage.upsert(scope, key, JSON.stringify(merged), now)
+      for (const entry of entries) journal.append(claim, entry)
+      return true
+    },
+
+    /** The output of a deleted run is removed. */
+    purged: ({ runId }: { runId: string }): void => purges.remove(runId),
+  }
+
+  function withPipeline(run: Run): ClaimedRun {
+    const pipeline = pipelines.find(run.pipelineId)
+    const program = pipelines.findProgram(run.pipelineId)
+    if (!pipeline || !program) throw new Error(`run ${run.id} has no pipeline`)
+    const { id, name, driver } = pipeline
+    return { run, pipeline: { id, name, driver, program }, isFresh: journal.isEmpty(run.id) }
+  }
+
+  function applyChange(claim: Claim, change: TaskChange, now: number): void {
+    switch (change.type) {
+      case 'insert':
+        tasks.insert(claim, change.task)
+        return
+      case 'start':
+        tasks.start(claim, change.step, now)
+        return
+      case 'finish':
+        tasks.finish(claim, change.step, change.end, now)
+    }
+  }
+}
+
+/** How long a dead executor stays on record. */
+const FORGET_AFTER_MS = 3_600_000
+
+export interface Register {
+  executor: Executor
+  now: number
+  leaseTtlMs: number
+}
+
+export interface Renew extends Register {
+  claims: Claim[]
+}
+
+export interface ClaimRuns {
+  executorId: string
+  limit: number
+  now: number
+  leaseTtlMs: number
+}
+
+/** A run with all that is needed to execute it. */
+export interface ClaimedRun {
+  run: Run
+  pipeline: {
+    id: string
+    name: string
+    driver: string
+    program: { code: string; sourceMap: string }
+  }
+  /** Nothing of it was ever started: its journal is empty. */
+  isFresh: boolean
+}
+
+export interface FinishRun {
+  claim: Claim
+  outcome: RunOutcome
+  /** What becomes of tasks that have not ended. */
+  openTasks: { status: TaskStatus; errorMessage: string }
+  now: number
+}
+
+export type TaskChange =
+  | { type: 'insert'; task: { step: number; path: string; name: string } }
+  | { type: 'start'; step: number }
+  | { type: 'finish'; step: number; end: TaskEnd }
+
+export interface RecordEffect {
+  claim: Claim
+  entries: JournalEntry[]
+  changes: TaskChange[]
+  now: number
+}
+
+export interface StorageSet {
+  claim: Claim
+  scope: { pipelineId: string; runId: string | null }
+  key: string
+  value: unknown
+  entries: JournalEntry[]
+  now: number
+}

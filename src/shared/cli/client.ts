@@ -1,0 +1,162 @@
+import { z } from 'zod'
+import { AppError, errorMessage } from '../errors.js'
+import type { Connection } from './connection.js'
+import { readText } from './read-text.js'
+
+/** Text of an error body that is shown. */
+const MAX_ERROR_BYTES = 65_536
+/** One page of pipelines with their sources. */
+const MAX_JSON_BYTES = 64 * 1_048_576
+const PER_PAGE = 100
+/** Ends a server that never stops announcing another page. */
+const MAX_PAGES = 1_000
+
+const pipelineSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  driver: z.string().default(''),
+  paused: z.boolean().default(false),
+  created_at: z.string().default(''),
+})
+export type RemotePipeline = z.infer<typeof pipelineSchema>
+
+const pageSchema = z.object({
+  items: z.array(pipelineSchema),
+  has_next: z.boolean().default(false),
+})
+
+export interface RequestOptions {
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  body?: unknown
+  accept?: string
+  signal?: AbortSignal
+}
+
+/**
+ * One request. Answers with any status; `server_unreachable` when there is no answer at all. An
+ * abort rejects with its own reason.
+ */
+export async function request(
+  { url, authorization }: Connection,
+  path: string,
+  { method = 'GET', body, accept = 'application/json', signal }: RequestOptions = {},
+): Promise<Response> {
+  try {
+    return await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        accept,
+        ...(authorization ? { authorization } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    })
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new AppError(
+      'server_unreachable',
+      `could not connect to server: ${url}: ${networkReason(error)}`,
+      { cause: error },
+    )
+  }
+}
+
+/** The body of a good answer. */
+export async function readJson<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
+  const { text, isWhole } = await readText(response, MAX_JSON_BYTES)
+  const { data, success } = schema.safeParse(isWhole ? parseJson(text) : undefined)
+  if (success) return data
+  throw new AppError(
+    'server_refused',
+    `the answer of ${response.url} is not that of a pocketci server; is the address right?`,
+  )
+}
+
+/** What a refusal means; `known` gives the text of statuses that mean something particular here. */
+export async function refusal(
+  { url }: Connection,
+  response: Response,
+  known: Readonly<Record<number, string>> = {},
+): Promise<AppError> {
+  const { status } = response
+  const { text: body } = await readText(response, MAX_ERROR_BYTES)
+  const details = { status, body }
+  const text = known[status] ?? describeStatus(url, status, body.trim())
+  return new AppError('server_refused', text, { details })
+}
+
+/** The `error` of a body in JSON, or the body as it is. */
+export function errorOfBody(body: string): string {
+  const { data } = z.object({ error: z.string() }).safeParse(parseJson(body))
+  return data?.error ?? body
+}
+
+/** All pipelines of a server, newest first, page by page. */
+export async function* listPipelines(connection: Connection): AsyncGenerator<RemotePipeline> {
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const path = `/api/pipelines?page=${page}&per_page=${PER_PAGE}`
+    const response = await request(connection, path)
+    if (!response.ok) throw await refusal(connection, response)
+    const { items, has_next: hasNext } = await readJson(response, pageSchema)
+    yield* items
+    if (!hasNext || items.length === 0) return
+  }
+}
+
+/** An id beats a name, so that a pipeline named like another's id hides nothing. */
+export async function findPipeline(
+  connection: Connection,
+  nameOrId: string,
+): Promise<RemotePipeline> {
+  let named: RemotePipeline | undefined
+  for await (const pipeline of listPipelines(connection)) {
+    if (pipeline.id === nameOrId) return pipeline
+    if (pipeline.name === nameOrId) named ??= pipeline
+  }
+  if (named) return named
+  throw new AppError('pipeline_not_found', `no pipeline found with name or ID "${nameOrId}"`)
+}
+
+/** Runs a part of a command and puts its name before what goes wrong in it. */
+export async function during<T>(prefix: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const { code, details, message } = error
+    throw new AppError(code, `${prefix}: ${message}`, { cause: error, details: { ...details } })
+  }
+}
+
+function describeStatus(url: string, status: number, body: string): string {
+  switch (status) {
+    case 401:
+      return `authentication required: server ${url} returned 401 Unauthorized\n\nProvide a token:\n  export CI_AUTH_TOKEN=<token>`
+    case 403:
+      return [
+        `access denied: server ${url} returned 403 Forbidden`,
+        '',
+        ...(body ? [errorOfBody(body)] : []),
+        'Your account does not have permission for this operation.',
+        'Contact your administrator for access.',
+      ].join('\n')
+    default:
+      return `server returned ${status}: ${body}`
+  }
+}
+
+/** fetch says "fetch failed"; why is in its cause, for several addresses only as a code. */
+function networkReason(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return errorMessage(cause) || code
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // no schema accepts it
+  }
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import type { FlagTable } from '../../config/flag.js'
+import { boolean, choice, filledText, text } from '../../config/kinds.js'
+import { readFlags } from '../../config/read-flags.js'
+import { globalSecrets, type GlobalSecret } from '../../config/server-kinds.js'
+import { AppError } from '../../errors.js'
+import { compilePipeline, stopCompiler } from '../../pipeline/compile.js'
+import { during, errorOfBody, readJson, refusal, request } from '../client.js'
+import type { CommandSpec } from '../command-spec.js'
+import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
+import { parseSecretFile } from '../given-secrets.js'
+import { checkFile, contentTypeOf, pipelineNameOf, readTextFile } from '../pipeline-file.js'
+
+const group = 'Pipeline'
+const webhooks = 'leave it out; webhooks come with a later version'
+const concurrency = 'leave it out; runs of a pipeline may overlap'
+
+const FLAGS = {
+  name: { kind: filledText, short: 'n', defaultText: "the file's name", doc: 'name', group },
+  driver: {
+    kind: text,
+    short: 'd',
+    env: 'CI_DRIVER',
+    defaultText: "the server's",
+    doc: 'driver that runs its steps',
+    group,
+  },
+  secret: {
+    kind: globalSecrets,
+    short: 'e',
+    doc: 'secret of the pipeline; repeatable, a comma is part of the value',
+    group,
+  },
+  'secret-file': { kind: filledText, doc: 'file with KEY=VALUE a line; --secret wins', group },
+  resume: { kind: boolean, default: 'false', doc: 'failed runs may be resumed', group },
+  'webhook-secret': {
+    kind: text,
+    short: 'w',
+    env: 'CI_WEBHOOK_SECRET',
+    doc: 'secret that webhooks are signed with',
+    group,
+    later: webhooks,
+  },
+  rbac: {
+    kind: text,
+    env: 'CI_PIPELINE_RBAC',
+    doc: 'permission expression',
+    group,
+    later: 'leave it out; there is no sign-in yet',
+  },
+  'concurrency-mode': {
+    kind: choice(['', 'serial', 'group', 'skip-if-running']),
+    env: 'CI_CONCURRENCY_MODE',
+    doc: 'serial, group or skip-if-running',
+    group,
+    later: concurrency,
+  },
+  'concurrency-group-template': {
+    kind: text,
+    env: 'CI_CONCURRENCY_GROUP_TEMPLATE',
+    doc: 'names the group of a run',
+    group,
+    later: concurrency,
+  },
+  'concurrency-cancel-running': {
+    kind: boolean,
+    env: 'CI_CONCURRENCY_CANCEL_RUNNING',
+    default: 'false',
+    doc: 'a new run cancels the running one',
+    group,
+    later: concurrency,
+  },
+  ...CONNECTION_FLAGS,
+} as const satisfies FlagTable
+
+const storedSchema = z.object({ id: z.string(), name: z.string() })
+
+export const setCommand: CommandSpec = {
+  name: 'set',
+  summary: 'create a pipeline from a file, or replace it',
+  description:
+    'Creates a pipeline from a .ts or .js file, or replaces the one of that name. It is compiled here first, so that its errors show before anything is sent.',
+  operands: '<file>',
+  flags: FLAGS,
+  examples: [
+    'pocketci pipeline set hello.ts --server-url http://127.0.0.1:8080',
+    'pocketci pipeline set build.ts --name nightly --secret TOKEN=abc -s http://127.0.0.1:8080',
+  ],
+  async run({ context, given, operands: [file = ''] }) {
+    const flags = readFlags(FLAGS, given, context.env)
+    const connection = toConnection(flags, context.env)
+    await checkFile(file)
+    if (flags['secret-file'] !== undefined) await checkFile(flags['secret-file'])
+
+    const contentType = contentTypeOf(file)
+    const content = await readTextFile(file, 'could not read pipeline file')
+    await validate(content, contentType)
+    const secrets = await collectSecrets(flags.secret ?? [], flags['secret-file'])
+    const { id, name } = await during('set pipeline', () =>
+      put(connection, flags.name ?? pipelineNameOf(file), {
+        content,
+        content_type: contentType,
+        driver: flags.driver ?? '',
+        resume_enabled: flags.resume,
+        ...(secrets.size > 0 ? { secrets: Object.fromEntries(secrets) } : {}),
+      }),
+    )
+
+    const lines = [
+      `Pipeline '${name}' uploaded successfully!`,
+      `  ID: ${id}`,
+      `  URL: ${connection.url}/pipelines/${id}/`,
+      `  Server: ${connection.url}`,
+      ...(flags.driver ? [`  Driver: ${flags.driver}`] : []),
+      ...(secrets.size > 0 ? [`  Secrets: ${secrets.size} key(s) set`] : []),
+    ]
+    context.stdout.write(`${lines.join('\n')}\n`)
+    return 0
+  },
+}
+
+async function validate(content: string, contentType: 'ts' | 'js'): Promise<void> {
+  try {
+    await during('pipeline validation failed', () => compilePipeline(content, { contentType }))
+  } finally {
+    await stopCompiler()
+  }
+}
+
+async function collectSecrets(
+  given: readonly GlobalSecret[],
+  file: string | undefined,
+): Promise<Map<string, string>> {
+  const secrets =
+    file === undefined
+      ? new Map<string, string>()
+      : parseSecretFile(file, await readTextFile(file, 'could not read secret file'))
+  for (const { key, value } of given) secrets.set(key, value)
+  return secrets
+}
+
+async function put(
+  connection: Connection,
+  name: string,
+  body: unknown,
+): Promise<z.infer<typeof storedSchema>> {
+  const path = `/api/pipelines/${encodeURIComponent(name)}`
+  const response = await request(connection, path, { method: 'PUT', body })
+  if (response.ok) return await readJson(response, storedSchema)
+  const refused = await refusal(connection, response)
+  if (response.status === 401 || response.status === 403) throw refused
+  const { body: said } = refused.details
+  const reason = typeof said === 'string' ? errorOfBody(said) : ''
+  throw new AppError(refused.code, `server returned ${response.status}: ${reason}`)
+}

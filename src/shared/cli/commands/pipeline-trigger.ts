@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import type { FlagTable } from '../../config/flag.js'
+import { list, pairs, text } from '../../config/kinds.js'
+import { readFlags } from '../../config/read-flags.js'
+import { during, findPipeline, readJson, refusal, request } from '../client.js'
+import type { CommandSpec } from '../command-spec.js'
+import { CONNECTION_FLAGS, toConnection } from '../connection.js'
+
+const group = 'Run'
+const later = 'pass arguments with --args'
+
+const FLAGS = {
+  args: { kind: list, short: 'a', doc: 'argument of the run; repeatable', group },
+  job: { kind: list, short: 'j', doc: 'run only these jobs; repeatable', group },
+  'webhook-body': { kind: text, doc: 'JSON body of a webhook run', group, later },
+  'webhook-method': { kind: text, default: 'POST', doc: 'method of a webhook run', group, later },
+  'webhook-header': { kind: pairs, doc: 'header of a webhook run', group, later },
+  ...CONNECTION_FLAGS,
+} as const satisfies FlagTable
+
+const triggeredSchema = z.object({ run_id: z.string() })
+
+export const triggerCommand: CommandSpec = {
+  name: 'trigger',
+  summary: 'start a run and return at once',
+  operands: '<name-or-id>',
+  flags: FLAGS,
+  examples: ['pocketci pipeline trigger hello --args one --args two -s http://127.0.0.1:8080'],
+  async run({ context, given, operands: [nameOrId = ''] }) {
+    const flags = readFlags(FLAGS, given, context.env)
+    const connection = toConnection(flags, context.env)
+    const { id, name } = await during('find pipeline', () => findPipeline(connection, nameOrId))
+    const runId = await during('trigger pipeline', async () => {
+      const path = `/api/pipelines/${encodeURIComponent(id)}/trigger`
+      const body = toBody(flags.args ?? [], flags.job ?? [])
+      const response = await request(connection, path, { method: 'POST', body })
+      if (response.status === 202) return (await readJson(response, triggeredSchema)).run_id
+      throw await refusal(connection, response, {
+        404: `pipeline "${id}" not found`,
+        409: `pipeline "${id}" is paused`,
+        429: 'max concurrent executions reached',
+      })
+    })
+    context.stdout.write(`Pipeline '${name}' triggered successfully (run: ${runId})\n`)
+    return 0
+  },
+}
+
+function toBody(args: readonly string[], jobs: readonly string[]): Record<string, unknown> {
+  return {
+    ...(args.length > 0 ? { mode: 'args', args } : {}),
+    ...(jobs.length > 0 ? { jobs } : {}),
+  }
+}

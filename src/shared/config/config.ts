@@ -1,0 +1,82 @@
+import { z } from 'zod'
+
+/** The feature gates of `--allowed-features`. */
+export const FEATURES = [
+  'webhooks',
+  'secrets',
+  'notifications',
+  'fetch',
+  'resume',
+  'schedules',
+  'gates',
+] as const
+export type Feature = (typeof FEATURES)[number]
+
+/** The drivers that this version can run. */
+export const DRIVERS = ['native'] as const
+
+/**
+ * The whole configuration of every tier: plain JSON, so that the supervisor can hand it to its
+ * children over a pipe (never by environment, which any process of the same user can read).
+ * Units end the names. `loadConfig` makes it from flags and environment; children parse it again.
+ */
+export const configSchema = z.object({
+  http: z.object({
+    host: z.string(),
+    /** 0 picks a free port. */
+    port: z.number().int().min(0).max(65535),
+  }),
+  log: z.object({
+    level: z.enum(['debug', 'info', 'warn', 'error']),
+    format: z.enum(['text', 'json']),
+    addSource: z.boolean(),
+  }),
+  storage: z.object({
+    /** Absolute path of the main database; log chunks live beside it in `<path>-logs`. */
+    path: z.string(),
+  }),
+  queue: z.object({
+    maxInFlight: z.number().int().min(1),
+    /** Runs waiting for a slot; 0 disables waiting. */
+    maxQueueSize: z.number().int().min(0),
+    leaseTtlMs: z.number().int().min(100),
+    /** Executor processes under `pocketci server`. */
+    executors: z.number().int().min(1),
+  }),
+  drivers: z.object({
+    /** The driver of pipelines that name none. */
+    default: z.string(),
+    /** `['*']` allows all of DRIVERS. */
+    allowed: z.array(z.string()),
+    /** The user that native steps run as when the executor is root; ignored otherwise. */
+    nativeUser: z.string(),
+    /** Absolute path of the folder that holds the workspaces and volumes of native runs. */
+    nativeRoot: z.string(),
+  }),
+  features: z.array(z.enum(FEATURES)),
+  secrets: z.object({
+    path: z.string(),
+    /** Unset: a random key file beside the database. */
+    passphrase: z.string().optional(),
+    global: z.array(z.object({ key: z.string(), value: z.string() })),
+  }),
+  sandbox: z.object({
+    memoryBytes: z.number().int(),
+    /** Longest synchronous slice of guest code. */
+    sliceMs: z.number().int(),
+    /** Guest CPU time of a whole run. */
+    cpuMs: z.number().int(),
+    /** Largest value that crosses between guest and host, as JSON. */
+    messageBytes: z.number().int(),
+  }),
+  limits: z.object({
+    /** Output kept of one step. */
+    logBytes: z.number().int(),
+    /** Request body of every route without a limit of its own. */
+    bodyBytes: z.number().int(),
+  }),
+  /** How long a graceful stop waits for runs and requests. */
+  drainTimeoutMs: z.number().int(),
+})
+
+export type Config = z.infer<typeof configSchema>

@@ -1,0 +1,174 @@
+import type { FlagTable } from './flag.js'
+import { GLOBAL_FLAGS } from './global-flags.js'
+import { allowedDrivers, driverName, features, globalSecrets, storageFile } from './server-kinds.js'
+import { duration, filledText, integer, text } from './kinds.js'
+import { LATER_FLAGS } from './later-flags.js'
+
+/** Megabytes that still fit the sizes of a 32-bit sandbox. */
+const SANDBOX_MB = integer({ min: 1, max: 2_048 })
+/** An hour: what a lease or a shutdown could sensibly take, and far below the limit of timers. */
+const UP_TO_AN_HOUR = duration({ min: '0', max: '1h' })
+
+/** What `server`, `api` and `executor` understand. The same variables fit all three. */
+export const SERVER_FLAGS = {
+  host: {
+    kind: filledText,
+    env: 'CI_HOST',
+    default: '127.0.0.1',
+    doc: 'address to listen on; there is no sign-in yet, so keep others out before you change it',
+    group: 'Server',
+  },
+  port: {
+    kind: integer({ min: 0, max: 65_535 }),
+    env: 'CI_PORT',
+    default: '8080',
+    doc: 'HTTP port; 0 picks a free one',
+    group: 'Server',
+  },
+  'max-body-mb': {
+    kind: integer({ min: 1, max: 1_024 }),
+    env: 'CI_MAX_BODY_MB',
+    default: '10',
+    doc: 'largest request body, MB',
+    group: 'Server',
+  },
+  'drain-timeout': {
+    kind: UP_TO_AN_HOUR,
+    env: 'CI_DRAIN_TIMEOUT',
+    default: '10s',
+    doc: 'how long a stop waits for runs and requests',
+    group: 'Server',
+  },
+
+  driver: {
+    kind: driverName,
+    env: 'CI_DRIVER',
+    defaultText: 'native',
+    doc: 'driver of pipelines that name none',
+    group: 'Drivers and features',
+  },
+  'allowed-drivers': {
+    kind: allowedDrivers,
+    env: 'CI_ALLOWED_DRIVERS',
+    default: '*',
+    doc: 'drivers that pipelines may use; the default driver must be one of them',
+    group: 'Drivers and features',
+  },
+  'allowed-features': {
+    kind: features,
+    env: 'CI_ALLOWED_FEATURES',
+    default: '*',
+    doc: 'feature gates that are open; * opens all',
+    group: 'Drivers and features',
+  },
+  'native-user': {
+    kind: filledText,
+    env: 'CI_NATIVE_USER',
+    default: 'nobody',
+    doc: 'user that native steps run as when the server runs as root',
+    group: 'Drivers and features',
+  },
+  'native-root': {
+    kind: filledText,
+    env: 'CI_NATIVE_ROOT',
+    defaultText: '/var/tmp/pocketci-<hash of the storage path>',
+    doc: 'folder of the workspaces of native steps',
+    group: 'Drivers and features',
+  },
+
+  'max-in-flight': {
+    kind: integer({ min: -1_000, max: 1_000 }),
+    env: 'CI_MAX_IN_FLIGHT',
+    default: '10',
+    doc: 'pipelines executing at once, over all executors; 0 and less mean 10',
+    group: 'Queue',
+  },
+  'max-queue-size': {
+    kind: integer({ min: 0, max: 1_000_000 }),
+    env: 'CI_MAX_QUEUE_SIZE',
+    default: '100',
+    doc: 'pipelines waiting for a slot; 0 disables waiting',
+    group: 'Queue',
+  },
+  executors: {
+    kind: integer({ min: 1, max: 64 }),
+    env: 'CI_EXECUTORS',
+    default: '1',
+    doc: 'executor processes of `pocketci server`, which share --max-in-flight',
+    group: 'Queue',
+  },
+  'lease-ttl': {
+    kind: duration({ min: '500ms', max: '1h' }),
+    env: 'CI_LEASE_TTL',
+    default: '15s',
+    doc: 'a run whose executor was silent for so long is taken over by another',
+    group: 'Queue',
+  },
+
+  'storage-sqlite-path': {
+    kind: storageFile,
+    env: 'CI_STORAGE_SQLITE_PATH',
+    default: 'pocketci.db',
+    doc: 'database file',
+    group: 'Storage and secrets',
+  },
+  'secrets-sqlite-path': {
+    kind: storageFile,
+    env: 'CI_SECRETS_SQLITE_PATH',
+    defaultText: 'the storage file',
+    doc: 'database file of the secrets',
+    group: 'Storage and secrets',
+  },
+  'secrets-sqlite-passphrase': {
+    kind: text,
+    env: 'CI_SECRETS_SQLITE_PASSPHRASE',
+    defaultText: 'a random key file beside the database',
+    doc: 'passphrase that secrets are encrypted under',
+    group: 'Storage and secrets',
+  },
+  secret: {
+    kind: globalSecrets,
+    short: 'e',
+    doc: 'global secret; repeatable, a comma is part of the value',
+    group: 'Storage and secrets',
+  },
+
+  'max-log-mb': {
+    kind: integer({ min: 1, max: 65_536 }),
+    env: 'CI_MAX_LOG_MB',
+    default: '64',
+    doc: 'output that is kept of one step, MB',
+    group: 'Limits of a run',
+  },
+  'sandbox-memory-mb': {
+    kind: SANDBOX_MB,
+    env: 'CI_SANDBOX_MEMORY_MB',
+    default: '64',
+    doc: 'memory of a pipeline, MB (its steps are not part of it)',
+    group: 'Limits of a run',
+  },
+  'sandbox-slice-timeout': {
+    kind: duration({ min: '10ms', max: '1m' }),
+    env: 'CI_SANDBOX_SLICE_TIMEOUT',
+    default: '1s',
+    doc: 'longest time that a pipeline computes without waiting',
+    group: 'Limits of a run',
+  },
+  'sandbox-cpu-timeout': {
+    kind: duration({ min: '10ms', max: '24h' }),
+    env: 'CI_SANDBOX_CPU_TIMEOUT',
+    default: '30s',
+    doc: 'CPU time of a pipeline over its whole run',
+    group: 'Limits of a run',
+  },
+  'sandbox-message-mb': {
+    kind: SANDBOX_MB,
+    env: 'CI_SANDBOX_MESSAGE_MB',
+    default: '8',
+    doc: 'largest value that a pipeline hands to the server or gets from it, MB',
+    group: 'Limits of a run',
+  },
+
+  ...LATER_FLAGS,
+  ...GLOBAL_FLAGS,
+} as const satisfies FlagTable

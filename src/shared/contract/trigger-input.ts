@@ -1,0 +1,26 @@
+import { z } from 'zod'
+
+/** Who or what asked for a run; the names are those of the wire. */
+export const TRIGGER_TYPES = ['manual', 'webhook', 'cli', 'schedule', 'passed', 'seed'] as const
+export type TriggerType = (typeof TRIGGER_TYPES)[number]
+
+/** The request behind a webhook run, as it is stored and shown. */
+export const webhookInputSchema = z.object({
+  provider: z.string(),
+  eventType: z.string(),
+  method: z.string(),
+  url: z.string().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  body: z.string().optional(),
+  query: z.record(z.string(), z.string()).optional(),
+})
+
+/** What a run was started with; stored as JSON in `runs.trigger_input`, empty members left out. */
+export const triggerInputSchema = z.object({
+  args: z.array(z.string()).optional(),
+  jobs: z.array(z.string()).optional(),
+  upstream_run_ids: z.array(z.string()).optional(),
+  webhook: webhookInputSchema.optional(),
+})
+
+export type TriggerInput = z.infer<typeof triggerInputSchema>

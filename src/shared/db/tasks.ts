@@ -1,0 +1,104 @@
+import type { TaskStatus } from '../contract/statuses.js'
+import type { Db } from './open.js'
+import type { Page, PageOf } from './pipelines.js'
+import type { Claim } from './runs.js'
+
+/** One entry of a run's task tree. Its output is in the log database under (run, step). */
+export interface Task {
+  runId: string
+  /** From 1 in order of creation. */
+  step: number
+  /** Absolute: `/pipeline/<run id>/…`. */
+  path: string
+  name: string
+  status: TaskStatus
+  code: number | null
+  startedAt: number | null
+  completedAt: number | null
+  errorMessage: string
+}
+
+export interface TaskEnd {
+  status: TaskStatus
+  code?: number
+  errorMessage?: string
+}
+
+export type Tasks = ReturnType<typeof createTasks>
+
+/** The SQL of table `tasks`. The writes are no-ops unless the claim still owns the run; they say so. */
+export function createTasks(db: Db) {
+  const owned = `exists (select 1 from runs where id = @runId and status = 'running' and attempt = @attempt)`
+  const insert = db.prepare<[Record<string, unknown>]>(
+    `insert into tasks (run_id, step, path, name, status)
+     select @runId, @step, @path, @name, 'pending' where ${owned}`,
+  )
+  const start = db.prepare<[Record<string, unknown>]>(
+    `update tasks set status = 'running', started_at = @now
+     where run_id = @runId and step = @step and status = 'pending' and ${owned}`,
+  )
+  const finish = db.prepare<[Record<string, unknown>]>(
+    `update tasks set status = @status, code = @code, error_message = @errorMessage, completed_at = @now
+     where run_id = @runId and step = @step and status in ('pending', 'running') and ${owned}`,
+  )
+  const abortAll = db.prepare<[Record<string, unknown>]>(
+    `update tasks set status = @status, error_message = @errorMessage, completed_at = @now
+     where run_id = @runId and status in ('pending', 'running')`,
+  )
+  const list = db.prepare<[Record<string, unknown>], Task>(
+    `select ${COLUMNS} from tasks where run_id = @runId and step > @after order by step limit @limit`,
+  )
+  const page = db.prepare<[Record<string, unknown>], Task>(
+    `select ${COLUMNS} from tasks where run_id = @runId order by step limit @limit offset @offset`,
+  )
+  const count = db.prepare<[string], number>('select count(*) from tasks where run_id = ?').pluck()
+  const byPath = db.prepare<[string, string], Task>(
+    `select ${COLUMNS} from tasks where run_id = ? and path = ?`,
+  )
+  const jobStatus = db
+    .prepare<[string, string], string>(
+      `select tasks.status from tasks join runs on runs.id = tasks.run_id
+       where runs.pipeline_id = ? and tasks.path = '/pipeline/' || runs.id || '/jobs/' || ?
+         and tasks.status not in ('skipped', 'pending')
+       order by runs.seq desc limit 1`,
+    )
+    .pluck()
+
+  return {
+    insert: (claim: Claim, task: { step: number; path: string; name: string }): boolean =>
+      insert.run({ ...claim, ...task }).changes === 1,
+
+    start: (claim: Claim, step: number, now: number): boolean =>
+      start.run({ ...claim, step, now }).changes === 1,
+
+    finish(claim: Claim, step: number, end: TaskEnd, now: number): boolean {
+      const { status, code = null, errorMessage = '' } = end
+      return finish.run({ ...claim, step, status, code, errorMessage, now }).changes === 1
+    },
+
+    /** Ends every open task of a run that ends without them. Part of the transaction that ends it. */
+    endOpen: (
+      runId: string,
+      end: { status: TaskStatus; errorMessage: string },
+      now: number,
+    ): number => abortAll.run({ runId, ...end, now }).changes,
+
+    find: (runId: string, path: string): Task | undefined => byPath.get(runId, path),
+
+    /** Up to `limit` tasks behind a step, in order: walk a run of any size with it. */
+    listAfter: (runId: string, after: number, limit: number): Task[] =>
+      list.all({ runId, after, limit }),
+
+    listPage: (runId: string, { page: number, perPage }: Page): PageOf<Task> => ({
+      items: page.all({ runId, limit: perPage, offset: (number - 1) * perPage }),
+      totalItems: count.get(runId) ?? 0,
+    }),
+
+    /** Latest status of a job in a pipeline's runs that is neither skipped nor pending; '' when none. */
+    findLatestJobStatus: (pipelineId: string, job: string): string =>
+      jobStatus.get(pipelineId, job) ?? '',
+  }
+}
+
+const COLUMNS = `run_id as runId, step, path, name, status, code, started_at as startedAt,
+  completed_at as completedAt, error_message as errorMessage`

@@ -1,0 +1,131 @@
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { hasCode, toErrorData } from '../../errors.js'
+import { openDatabase, storageError, type Db } from '../open.js'
+import type {
+  ConnectMessage,
+  Group,
+  OperationsModule,
+  WriteReply,
+  WriteRequest,
+  WriterData,
+} from './protocol.js'
+
+/**
+ * The thread that owns a process's writes to one database. It commits in groups: all requests that
+ * wait when the lock is taken share one transaction, each in its own savepoint, so one sync of the
+ * disk serves many callers and a failing request undoes only itself.
+ */
+
+/** Requests in one transaction, about: bounds how long it holds the lock. */
+const MAX_GROUP = 256
+
+interface Job {
+  port: MessagePort
+  request: WriteRequest
+}
+
+// a thread entry: parentPort is there, and workerData was made by openWriter
+const owner = parentPort as MessagePort
+const { path, attach, patienceMs = 0, operations: modulePath } = workerData as WriterData
+
+const operationsModule = (await import(modulePath)) as OperationsModule
+const db = openDatabase(path, { mode: 'write', ...(attach === undefined ? {} : { attach }) })
+const operations = operationsModule.createOperations(db)
+const ports: MessagePort[] = []
+
+owner.on('message', ({ connect }: ConnectMessage) => serve(connect))
+owner.on('close', () => db.close())
+owner.postMessage('ready')
+
+function serve(port: MessagePort): void {
+  ports.push(port)
+  port.on('message', (requests: WriteRequest[]) => commitAll(toJobs(port, requests)))
+  port.on('close', () => ports.splice(ports.indexOf(port), 1))
+}
+
+/** Commits the first requests together with all that wait behind them. */
+function commitAll(jobs: Job[]): void {
+  for (const port of ports) takeWaiting(port, jobs)
+  const answers = commitPatiently(jobs)
+  for (const [port, own] of Map.groupBy(answers, (one) => one.port)) {
+    port.postMessage(own.map(({ reply }) => reply))
+    for (const { wake } of own) if (wake) wakeSleeper(wake)
+  }
+}
+
+function toJobs(port: MessagePort, requests: readonly WriteRequest[]): Job[] {
+  return requests.map((request) => ({ port, request }))
+}
+
+function takeWaiting(port: MessagePort, jobs: Job[]): void {
+  while (jobs.length < MAX_GROUP) {
+    const received: { message: WriteRequest[] } | undefined = receiveMessageOnPort(port)
+    if (!received) return
+    jobs.push(...toJobs(port, received.message))
+  }
+}
+
+interface Answer {
+  port: MessagePort
+  reply: WriteReply
+  wake: SharedArrayBuffer | undefined
+}
+
+/** A lock that stays and a full disk pass: whoever has patience waits, and nothing overtakes it. */
+function commitPatiently(jobs: readonly Job[]): Answer[] {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    try {
+      return commitGroup(db, jobs)
+    } catch (error) {
+      const failure = storageError(path, error)
+      const isPassing = hasCode(failure, 'storage_busy') || hasCode(failure, 'storage_full')
+      if (!isPassing || Date.now() > deadline) return jobs.map((job) => refuse(job, failure))
+      sleep(RETRY_MS * (0.5 + Math.random()))
+    }
+  }
+}
+
+function commitGroup(db: Db, jobs: readonly Job[]): Answer[] {
+  const isDurable = jobs.some(({ request }) => request.isDurable)
+  db.pragma(`synchronous = ${isDurable ? 'FULL' : 'NORMAL'}`)
+  const group: Group = new Map()
+  return db
+    .transaction(() => jobs.map((job) => answer(job, perform(job.request, group))))
+    .immediate()
+}
+
+function answer({ port, request }: Job, reply: WriteReply): Answer {
+  return { port, reply, wake: request.wake }
+}
+
+function refuse(job: Job, failure: unknown): Answer {
+  return answer(job, { id: job.request.id, ok: false, error: toErrorData(failure) })
+}
+
+function perform({ id, operation, input }: WriteRequest, group: Group): WriteReply {
+  try {
+    const run = operations[operation]
+    if (!run) throw new Error(`the writer has no operation ${operation}`)
+    // the client's types tie the input to the operation
+    return { id, ok: true, value: db.transaction(() => run(input as never, group))() }
+  } catch (error) {
+    group.clear()
+    // a full disk ends the whole transaction: then nobody's change is there
+    if (!db.inTransaction) throw error
+    return { id, ok: false, error: toErrorData(storageError(path, error)) }
+  }
+}
+
+/** Pause between tries while the database refuses, with jitter around it. */
+const RETRY_MS = 200
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+function wakeSleeper(wake: SharedArrayBuffer): void {
+  const flag = new Int32Array(wake)
+  Atomics.store(flag, 0, 1)
+  Atomics.notify(flag, 0)
+}

@@ -1,0 +1,12 @@
+import { createHash } from 'node:crypto'
+import { nanoid } from 'nanoid'
+
+/** A new run id: 21 characters of `A-Za-z0-9_-`. */
+export function newRunId(): string {
+  return nanoid()
+}
+
+/** A pipeline's id: 32 hex characters of SHA-256 over `<name>:<content>` at its first creation. */
+export function pipelineIdOf(name: string, content: string): string {
+  return createHash('sha256').update(`${name}:${content}`).digest('hex').slice(0, 32)
+}

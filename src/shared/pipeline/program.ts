@@ -1,0 +1,9 @@
+/**
+ * A compiled pipeline, as it is stored. `code` is one JavaScript expression: a function of
+ * `(module, exports)` that leaves the pipeline in `module.exports.pipeline`.
+ */
+export interface Program {
+  code: string
+  /** JSON text of the source map that leads from `code` to the author's file. */
+  sourceMap: string
+}

@@ -1,0 +1,221 @@
+/**
+ * The globals of a pocketci pipeline, for editors and `tsc`. Nothing is imported at run time.
+ * Keep it in step with src/executor/sandbox/prelude; a test compares the two.
+ */
+export {}
+
+declare global {
+  /** Environment variables of a container. A whole value `secret:KEY` becomes that secret. */
+  type EnvVars = Record<string, string>
+
+  /** An executable and its arguments; no shell is involved. */
+  interface CommandConfig {
+    path: string
+    args?: string[]
+    user?: string
+  }
+
+  interface ContainerLimits {
+    /** CPU shares: 1024 is one core. */
+    cpu?: number
+    cpuKind?: 'shared' | 'performance'
+    /** Bytes. */
+    memory?: number
+  }
+
+  /** Gets output as it is written. What it returns or throws is ignored. */
+  type OutputCallback = (stream: 'stdout' | 'stderr', data: string) => void
+
+  /** Volumes by the path they are mounted at; a relative path is below the work dir. */
+  type KnownMounts = Record<string, VolumeResult | { name: string } | string>
+
+  interface RunTaskConfig {
+    /** A label for people. */
+    name?: string
+    image?: string
+    command: CommandConfig
+    env?: EnvVars
+    mounts?: KnownMounts
+    workDir?: string
+    /** The whole of standard input. */
+    stdin?: string
+    privileged?: boolean
+    containerLimits?: ContainerLimits
+    /** Such as `90s` or `1h30m`; covers the image pull as well. */
+    timeout?: string
+    onOutput?: OutputCallback
+    storageKey?: string
+  }
+
+  interface RunTaskResult {
+    /** The exit code. A code other than 0 does not reject. */
+    code: number
+    stdout: string
+    stderr: string
+    /** `abort`: the time-out passed before the command ended. */
+    status: 'complete' | 'abort'
+  }
+
+  interface VolumeConfig {
+    /** The same name twice in a run is the same volume. */
+    name?: string
+    /** GB; drivers without sizes ignore it. */
+    size?: number
+  }
+
+  interface VolumeResult {
+    readonly name: string
+    /** Where it is on its host, for people. */
+    readonly path: string
+    /** The text of files by path; directories are read recursively. Rejects when a path is missing. */
+    readFiles(this: void, paths: readonly string[]): Promise<Record<string, string>>
+  }
+
+  interface SandboxConfig {
+    name?: string
+    image?: string
+    env?: EnvVars
+    mounts?: KnownMounts
+    workDir?: string
+    privileged?: boolean
+  }
+
+  interface SandboxExecConfig {
+    command: CommandConfig
+    /** Added to the sandbox's own, for this command. */
+    env?: EnvVars
+    workDir?: string
+    stdin?: string
+    timeout?: string
+    onOutput?: OutputCallback
+  }
+
+  /** A container that stays: its files persist from one command to the next. */
+  interface SandboxHandle {
+    readonly id: string
+    exec(this: void, config: SandboxExecConfig): Promise<RunTaskResult>
+    close(this: void): Promise<void>
+  }
+
+  namespace runtime {
+    /** Runs a command in a container of its own. */
+    function run(config: RunTaskConfig): Promise<RunTaskResult>
+    /** Starts a container for several commands. */
+    function startSandbox(config: SandboxConfig): Promise<SandboxHandle>
+  }
+
+  namespace volumes {
+    function create(config?: VolumeConfig): Promise<VolumeResult>
+    function readFiles(
+      volumeName: string,
+      paths: readonly string[],
+    ): Promise<Record<string, string>>
+    function readFiles(
+      volumeName: string,
+      path: string,
+      ...paths: string[]
+    ): Promise<Record<string, string>>
+  }
+
+  interface PipelineContext {
+    readonly runID: string
+    readonly pipelineID: string
+    readonly triggeredBy: 'manual' | 'webhook'
+    readonly args: readonly string[]
+    readonly targetJobs: readonly string[]
+    readonly driverName: string
+  }
+
+  const pipelineContext: PipelineContext
+
+  interface PipelineStage {
+    /** Registers a job; call it before the stage's callback returns. */
+    job(this: void, name: string, callback: () => unknown): void
+  }
+
+  interface Orchestration {
+    /** Runs the jobs of a stage in parallel and waits for all; rejects with all their failures. */
+    stage(this: void, name: string, callback: (stage: PipelineStage) => unknown): Promise<void>
+  }
+
+  /** Hidden in files that declare a `pipeline` of their own: use `orchestration` there. */
+  const pipeline: Orchestration
+  const orchestration: Orchestration
+
+  interface EventuallyOptions {
+    /** 1000 unless given. */
+    timeoutMs?: number
+    /** 50 unless given. */
+    intervalMs?: number
+    message?: string
+  }
+
+  /** A failed assertion throws, and fails the run even when it is caught. */
+  namespace assert {
+    function equal(actual: unknown, expected: unknown, message?: string): void
+    function notEqual(actual: unknown, expected: unknown, message?: string): void
+    /** `pattern` is an RE2 regular expression. */
+    function containsString(text: string, pattern: string, message?: string): void
+    /** Asks `getter` again until its text matches. Await it. */
+    function eventuallyContainsString(
+      getter: () => unknown,
+      pattern: string,
+      options?: EventuallyOptions,
+    ): Promise<void>
+    /** @deprecated Pass an options object. */
+    function eventuallyContainsString(
+      getter: () => unknown,
+      pattern: string,
+      timeoutMs: number,
+      intervalMs?: number,
+      message?: string,
+    ): Promise<void>
+    function truthy(value: unknown, message?: string): void
+    function containsElement<Element>(
+      list: readonly Element[],
+      element: Element,
+      message?: string,
+    ): void
+  }
+
+  interface StorageEntry {
+    id: string
+    path: string
+    payload: Record<string, unknown>
+  }
+
+  /** Values that outlive the run, shared by all runs of this pipeline. */
+  namespace storage {
+    /** Merges `value` into what is stored (RFC 7396): null removes a key. */
+    function set(key: string, value: Record<string, unknown>): void
+    /** Throws `storage get: not found` for an unknown key. */
+    function get(key: string): Record<string, unknown>
+    /** Entries by prefix; `fields` limits the keys of each payload, `['*']` means all. */
+    function getAll(prefix: string, fields?: readonly string[]): StorageEntry[]
+    /** The last status of a job that is neither skipped nor pending, else an empty string. */
+    function getMostRecentJobStatus(pipelineID: string, jobName: string): string
+  }
+
+  interface Yaml {
+    /** Throws an error with line and column for what is not YAML. */
+    parse(this: void, text: string): unknown
+    /** Keys are sorted. */
+    stringify(this: void, value: unknown): string
+  }
+
+  const yaml: Yaml
+  /** @deprecated Use `yaml`. */
+  const YAML: Yaml
+
+  /** Lines of the run's own log. Merges with the DOM's when that is loaded as well. */
+  interface Console {
+    log(...values: unknown[]): void
+    info(...values: unknown[]): void
+    debug(...values: unknown[]): void
+    warn(...values: unknown[]): void
+    error(...values: unknown[]): void
+  }
+
+  // the form that the DOM declares: two of the same kind and type agree
+  var console: Console
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Action, Resource } from '../../src/api/authorize.js'
+import { startTestApi } from '../helpers/api.js'
+
+/** Whoever adds a route says here what it is. */
+const ROUTES: Record<string, Action> = {
+  'GET /health': 'public',
+  'GET /health/': 'public',
+  'GET /ready': 'public',
+  'GET /static/:file': 'public',
+  'GET /api/drivers': 'server.read',
+  'GET /api/features': 'server.read',
+  'GET /api/pipelines': 'pipeline.list',
+  'GET /api/pipelines/:id': 'pipeline.read',
+  'GET /api/pipelines/:id/runs': 'run.list',
+  'POST /api/pipelines/:id/pause': 'pipeline.pause',
+  'POST /api/pipelines/:id/unpause': 'pipeline.pause',
+  'DELETE /api/pipelines/:id': 'pipeline.delete',
+  'PUT /api/pipelines/:id': 'pipeline.set',
+  'POST /api/pipelines/:id/trigger': 'pipeline.run',
+  'POST /api/pipelines/:name/run': 'pipeline.run',
+  'GET /api/runs': 'run.list',
+  'GET /api/runs/:run_id/status': 'run.read',
+  'POST /api/runs/:run_id/stop': 'run.stop',
+  'GET /api/runs/:run_id/tasks': 'run.read',
+  'GET /api/runs/:run_id/logs': 'run.read',
+  'GET /api/runs/:run_id/events': 'run.read',
+  'GET /': 'pipeline.list',
+  'GET /pipelines/': 'pipeline.list',
+  'GET /pipelines/:id/': 'pipeline.read',
+  'POST /pipelines/:id/trigger': 'pipeline.run',
+  'POST /pipelines/:id/pause': 'pipeline.pause',
+  'POST /pipelines/:id/unpause': 'pipeline.pause',
+  'GET /runs/:id': 'run.read',
+  'GET /runs/:id/tasks': 'run.read',
+  'POST /runs/:id/stop': 'run.stop',
+}
+
+test('every route is classified', async (t) => {
+  const { table } = await startTestApi(t)
+  const listed = table.listRoutes().map(({ method, path, action }) => [`${method} ${path}`, action])
+  assert.deepEqual(Object.fromEntries(listed), ROUTES)
+})
+
+test('express serves nothing that is not in the list', async (t) => {
+  const { app, table } = await startTestApi(t)
+  const listed = new Set(table.listRoutes().map(({ path }) => path))
+  const served = app.router.stack.flatMap(({ route }) => (route ? [route.path] : []))
+  assert.deepEqual(new Set(served), listed)
+})
+
+test('every route asks before it does anything; only probes and assets are public', async (t) => {
+  const asked: [Action, Resource][] = []
+  const { table, call } = await startTestApi(t, {
+    deps: {
+      authorize: (_actor, action, resource) => {
+        asked.push([action, resource])
+        return action === 'public'
+      },
+    },
+  })
+  for (const { method, path, action, resource } of table.listRoutes()) {
+    asked.length = 0
+    const { status, body } = await call(method, path.replace(/:\w+/g, 'some%20name'))
+    const expected =
+      resource === 'server' ? { kind: 'server' } : { kind: resource.kind, key: 'some name' }
+    assert.deepEqual(asked, [[action, expected]], `${method} ${path}`)
+    if (action !== 'public') assert.deepEqual([status, body['code']], [403, 'access_denied'])
+  }
+})

@@ -1,0 +1,52 @@
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { benchFirstInstruction } from './first-instruction.js'
+import { benchFirstLine } from './first-line.js'
+import { benchIdle } from './idle.js'
+import { benchLoudStep } from './loud-step.js'
+import { benchRuns } from './runs-per-second.js'
+import { withScope } from './scope.js'
+import { round, type Figure } from './stats.js'
+import { benchTriggers } from './triggers.js'
+
+/**
+ * `npm run bench`: medians beside the same work done bare, in one table and as JSON.
+ * `--quick` measures less of everything; `--only first-line,idle` some; `--json FILE` writes a file.
+ */
+const BENCHES = {
+  'first-line': benchFirstLine,
+  'first-instruction': benchFirstInstruction,
+  runs: benchRuns,
+  triggers: benchTriggers,
+  'loud-step': benchLoudStep,
+  idle: benchIdle,
+}
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const only = values.only?.split(',')
+const figures: Figure[] = []
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (only && !only.includes(name)) continue
+  console.error(`measuring ${name}…`)
+  figures.push(...(await withScope((scope) => bench(scope, { isQuick: values.quick }))))
+}
+
+console.table(
+  figures.map(({ name, value, unit, floor, ratio, goal, isMet }) => ({
+    figure: name,
+    value: `${round(value)} ${unit}`,
+    floor: floor ? `${round(floor.value)} ${unit} (${floor.name})` : '',
+    ratio: ratio === undefined ? '' : round(ratio),
+    goal,
+    met: isMet ? 'yes' : 'NO',
+  })),
+)
+const json = JSON.stringify(figures, undefined, 2)
+if (values.json === undefined) console.log(json)
+else writeFileSync(values.json, `${json}\n`)

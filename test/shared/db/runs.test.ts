@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createRuns, type NewRun } from '../../../src/shared/db/runs.js'
+import { createTasks } from '../../../src/shared/db/tasks.js'
+import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+
+function newRun(id: string): NewRun {
+  return {
+    id,
+    pipelineId: 'p',
+    triggerType: 'manual',
+    triggeredBy: '',
+    triggerInput: {},
+    requestId: '',
+  }
+}
+
+function open(t: Parameters<typeof tempStorage>[0]) {
+  const db = openForTest(t, tempStorage(t), 'write')
+  insertPipeline(db, 'p')
+  const runs = createRuns(db)
+  const claim = (executorId: string, now: number, limit = 1) =>
+    runs.claim({ executorId, limit, now, leaseTtlMs: 100 })
+  return { db, runs, claim, tasks: createTasks(db) }
+}
+
+test('runs are claimed oldest first, each once', (t) => {
+  const { runs, claim } = open(t)
+  for (const id of ['a', 'b', 'c']) runs.insert(newRun(id), 1)
+  assert.deepEqual(
+    claim('x', 10, 2).map(({ id }) => id),
+    ['a', 'b'],
+  )
+  assert.deepEqual(
+    claim('y', 10, 2).map(({ id }) => id),
+    ['c'],
+  )
+  assert.deepEqual(claim('z', 10, 2), [])
+})
+
+test('a run whose lease ran out is claimed again, before younger ones, with the next attempt', (t) => {
+  const { runs, claim } = open(t)
+  runs.insert(newRun('old'), 1)
+  claim('dead', 10)
+  runs.insert(newRun('young'), 20)
+  assert.deepEqual(
+    claim('alive', 110).map(({ id, attempt }) => [id, attempt]),
+    [['old', 2]],
+  )
+})
+
+test('an executor that lost its lease renews, finishes and changes nothing', (t) => {
+  const { runs, claim, tasks } = open(t)
+  runs.insert(newRun('a'), 1)
+  claim('zombie', 10)
+  const stale = { runId: 'a', attempt: 1 }
+  tasks.insert(stale, { step: 1, path: '/pipeline/a/tasks/0-x', name: 'x' })
+  claim('owner', 200)
+  assert.equal(runs.renew(stale, 1_000), false)
+  assert.equal(runs.finish(stale, { status: 'success' }, 300), false)
+  assert.equal(tasks.insert(stale, { step: 2, path: '/pipeline/a/tasks/1-x', name: 'x' }), false)
+  assert.equal(tasks.finish(stale, 1, { status: 'success' }, 300), false)
+  assert.equal(runs.find('a')?.status, 'running')
+  assert.equal(runs.finish({ runId: 'a', attempt: 2 }, { status: 'success' }, 300), true)
+})
+
+test('a terminal run never changes again', (t) => {
+  const { runs, claim } = open(t)
+  runs.insert(newRun('a'), 1)
+  claim('x', 10)
+  runs.finish({ runId: 'a', attempt: 1 }, { status: 'success' }, 20)
+  assert.equal(runs.failQueued('a', 'me', { code: 'aborted', message: 'no' }, 30), false)
+  assert.equal(runs.requestStop('a', 'me', 30), false)
+  assert.equal(runs.finish({ runId: 'a', attempt: 1 }, { status: 'skipped' }, 30), false)
+  assert.deepEqual(claim('y', 10_000), [])
+  assert.equal(runs.find('a')?.status, 'success')
+})
+
+test('a stop is asked once and keeps who asked first', (t) => {
+  const { runs, claim } = open(t)
+  runs.insert(newRun('a'), 1)
+  claim('x', 10)
+  assert.equal(runs.requestStop('a', 'first', 20), true)
+  assert.equal(runs.requestStop('a', 'second', 30), false)
+  assert.deepEqual(runs.findStopRequests('x'), [{ id: 'a', attempt: 1, by: 'first' }])
+})
+
+test('the leases of a dead executor can be expired at once', (t) => {
+  const { runs, claim } = open(t)
+  runs.insert(newRun('a'), 1)
+  claim('dead', 10)
+  assert.equal(runs.hasClaimable(20), false)
+  assert.equal(runs.expireLeases('dead', 20), 1)
+  assert.equal(runs.hasClaimable(20), true)
+})
+
+test('counts stop at their limit, and lists are paged newest first', (t) => {
+  const { runs } = open(t)
+  for (let at = 0; at < 25; at++) runs.insert(newRun(`r${at}`), at)
+  assert.equal(runs.countQueued(10), 10)
+  assert.equal(runs.countQueued(100), 25)
+  const { items, totalItems } = runs.list({ page: 2, perPage: 10 }, 'p')
+  assert.equal(totalItems, 25)
+  assert.deepEqual([items[0]?.id, items.length], ['r14', 10])
+})
