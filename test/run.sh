@@ -24,7 +24,10 @@ main() {
 install_packages() {
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     count "npm ci" npm ci --no-audit --no-fund
+    return
   fi
+  # a lock file that a fresh clone could not install from
+  count "lock file" npm ci --dry-run --no-audit --no-fund
 }
 
 # Debian packages that tests need: strace shows the order of system calls, chromium opens pages
@@ -55,12 +58,13 @@ stage_integration() {
 stage_e2e() { node_tests 'dist/test/e2e/**/*.test.js' --test-concurrency=1; }
 stage_browser() { node_tests 'dist/test/browser/**/*.test.js' --test-concurrency=1; }
 
-# One check: its output is shown when it fails.
+# One check: its output is shown when it fails, and it returns its outcome.
 count() {
-  local name=$1 log
+  local name=$1 log code=0
   shift
   log=$(mktemp)
-  if "$@" >"$log" 2>&1; then
+  "$@" >"$log" 2>&1 || code=$?
+  if [ "$code" -eq 0 ]; then
     passed=$((passed + 1))
     echo "ok   $name"
   else
@@ -69,6 +73,7 @@ count() {
     echo "FAIL $name"
   fi
   rm -f "$log"
+  return "$code"
 }
 
 # A set of test files; its counts are read from the runner's summary, and a run without one has failed.
