@@ -4,16 +4,13 @@ import { controlFiles } from './layout.js'
 import { openContainer, type NativeContainer } from './native-container.js'
 import type { Place } from './places.js'
 import { removeTree } from './remove-tree.js'
-import { startContainer, type Attached } from './start-container.js'
+import { startContainer, type Attached, type StartOptions } from './start-container.js'
 import { watchFolder, type FolderWatch } from './watch-folder.js'
 
 /** The containers that one driver instance has in hand, those of its sandboxes too. */
 export interface Containers {
-  /**
-   * Starts a command at a place, or attaches to the one that runs or ran there. `prepare` makes
-   * what the command needs and is not called when there is nothing to start.
-   */
-  start(place: Place, prepare: () => PlacedCommand, signal: AbortSignal): Promise<NativeContainer>
+  /** Starts a command at a place, or attaches to the one that runs or ran there. */
+  start(options: Omit<StartOptions, 'host' | 'attach'>): Promise<NativeContainer>
   /** The container at a place, if a command was ever started there. */
   find(place: Place): Promise<NativeContainer | undefined>
   /** Resolves when no start is under way. */
@@ -49,7 +46,7 @@ export function createContainers(host: NativeHost): Containers {
   return {
     start: (options) =>
       known.get(options.place.controlDir) ??
-      remember(options.place, startContainer({ host, ...options }, attach)),
+      remember(options.place, startContainer({ host, attach, ...options })),
 
     async find(place) {
       const opened = known.get(place.controlDir)

@@ -33,7 +33,7 @@ export interface ContainerOptions {
 
 /** A container whose claim was taken, by whichever executor: all is read from its control files. */
 export function openContainer(options: ContainerOptions): NativeContainer {
-  const { place, watch } = options
+  const { place, watch, clean } = options
   const files = controlFiles(place.controlDir)
   let isComplete = false
   let settled: Promise<ExitStatus> | undefined

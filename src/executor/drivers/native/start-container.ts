@@ -11,6 +11,8 @@ import type { FolderWatch } from './watch-folder.js'
 export interface StartOptions {
   host: NativeHost
   place: Place
+  /** For errors: what is executed. */
+  commandName: string
   /** Makes what the command needs; not called when there is nothing to start. */
   prepare(): PlacedCommand
   attach(place: Place): Attached
@@ -28,25 +30,12 @@ export interface Attached {
  * until it executes. When it cannot, or the signal aborts, nothing of it is left.
  */
 export async function startContainer(options: StartOptions): Promise<NativeContainer> {
-  const { host, place, prepare, attach, signal } = options
+  const { host, place, attach, signal } = options
   if (signal.aborted) throw aborted()
-  const files = controlFiles(place.controlDir)
   makeControlDir(host, place.controlDir)
   const { container, watch } = attach(place)
-  const wrapper: WrapperEnd = { isOver: false, error: undefined }
   try {
-    let placed: PlacedCommand | undefined
-    if (readState(files).type === 'absent') {
-      placed = prepare()
-      const end = (error?: Error): void => {
-        Object.assign(wrapper, { isOver: true, error })
-        watch.state.bump()
-      }
-      launch(host, place, prepare())
-        .once('error', end)
-        .once('exit', () => end())
-    }
-    await waitForStart({ files, watch, wrapper, placed, signal })
+    await waitForStart(options, watch, launchOnce(options, watch))
     return container
   } catch (error) {
     await container.remove()
@@ -54,19 +43,24 @@ export async function startContainer(options: StartOptions): Promise<NativeConta
   }
 }
 
+/** Launches a wrapper unless one has taken the claim. */
+function launchOnce({ host, place, prepare }: StartOptions, watch: FolderWatch): WrapperEnd {
+  const wrapper: WrapperEnd = { isOver: false, error: undefined }
+  if (readState(controlFiles(place.controlDir)).type !== 'absent') return wrapper
+  const end = (error?: Error): void => {
+    Object.assign(wrapper, { isOver: true, error })
+    watch.state.bump()
+  }
+  launch(host, place, prepare())
+    .once('error', end)
+    .once('exit', () => end())
+  return wrapper
+}
+
 /** What the event loop tells of the wrapper, before its files or without them. */
 interface WrapperEnd {
   isOver: boolean
   error: Error | undefined
-}
-
-interface Start {
-  files: ControlFiles
-  watch: FolderWatch
-  wrapper: WrapperEnd
-  /** Undefined when another instance has started it. */
-  placed: PlacedCommand | undefined
-  signal: AbortSignal
 }
 
 async function waitForStart(
