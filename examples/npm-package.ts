@@ -40,7 +40,7 @@ const pipeline = async () => {
 
 const BUILD = `cp -r source work && cd work && npx tsc src/index.ts --outDir ../built --rootDir src \\
   --module nodenext --moduleResolution nodenext --target es2022 --skipLibCheck --declaration --strict \\
-  && find ../built -name '*.js' | wc -l`
+  && echo "built $(find ../built -name '*.js' | wc -l) files"`
 
 const test = (paths: string) =>
   `cp -r source work && cd work && npx vitest run --no-color --reporter=dot --maxWorkers=1 --minWorkers=1 ${paths}`
