@@ -8,6 +8,7 @@ import { openWriter } from '../shared/db/writer/open-writer.js'
 import type { Logger } from '../shared/logger.js'
 import { startClaimLoop, type ClaimLoop } from './claim/claim-loop.js'
 import { openDriver } from './drivers/open-driver.js'
+import { openLauncher } from './drivers/native/launcher/open-launcher.js'
 import { keepHouse } from './housekeeping.js'
 import type { LogWrites } from './log-writes.js'
 import { openPool } from './pool/open-pool.js'
@@ -45,7 +46,16 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     patienceMs: PATIENCE_MS,
   })
   using changes = watchDatabases([reader.db, logsReader.db])
-  await using pool = await openPool({ config, capacity, masterKey, stateWriter: writer, logWriter })
+  using launcher = openLauncher()
+  if (config.drivers.default === 'native') launcher.warm()
+  await using pool = await openPool({
+    config,
+    capacity,
+    masterKey,
+    stateWriter: writer,
+    logWriter,
+    launcher,
+  })
 
   const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity }
   const { leaseTtlMs } = config.queue

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors.js'
 import { DRIVERS, type Config } from '../../shared/config/config.js'
 import type { Logger } from '../../shared/logger.js'
 import type { Driver } from './driver.js'
+import type { StartProcess } from './native/start-process.js'
 import { openNativeDriver } from './native/open-native-driver.js'
 
 export interface OpenDriverOptions {
@@ -9,11 +10,13 @@ export interface OpenDriverOptions {
   namespace: string
   config: Config
   logger: Logger
+  /** Starts the processes of native steps; by default this process does. */
+  startProcess?: StartProcess
 }
 
 /** Opens the driver of one run; the caller disposes it. Throws `driver_unknown`, `driver_not_allowed`. */
 export async function openDriver(name: string, options: OpenDriverOptions): Promise<Driver> {
-  const { namespace, config, logger } = options
+  const { namespace, config, logger, startProcess } = options
   const driver = parseDriver(name, config.drivers.allowed)
   switch (driver) {
     case 'native':
@@ -23,6 +26,7 @@ export async function openDriver(name: string, options: OpenDriverOptions): Prom
         outputBytes: config.limits.logBytes,
         namespace,
         logger,
+        ...(startProcess && { startProcess }),
       })
   }
 }

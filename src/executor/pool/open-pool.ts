@@ -3,6 +3,7 @@ import { Piscina } from 'piscina'
 import type { Config } from '../../shared/config/config.js'
 import type { Writer } from '../../shared/db/writer/open-writer.js'
 import type { LogWrites } from '../log-writes.js'
+import type { Launcher } from '../drivers/native/launcher/open-launcher.js'
 import { loadEngine } from '../sandbox/load-engine.js'
 import type { ClaimedRun, ExecutorWrites } from '../writes.js'
 import { createRunControl } from './run-control.js'
@@ -41,10 +42,11 @@ export interface PoolOptions {
   masterKey: Buffer
   stateWriter: Writer<ExecutorWrites>
   logWriter: Writer<LogWrites>
+  launcher: Launcher
 }
 
 export async function openPool(options: PoolOptions): Promise<Pool> {
-  const { config, capacity, stateWriter, logWriter } = options
+  const { config, capacity, stateWriter, logWriter, launcher } = options
   const data: ThreadData = { engine: await loadEngine() }
   const piscina = new Piscina<ThreadTask, ThreadResult>({
     filename: new URL('./run-thread.js', import.meta.url).href,
@@ -68,6 +70,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
       stateWriter: stateWriter.connect(),
       logWriter: logWriter.connect(),
       control: control.buffer,
+      launcher: launcher.connect(),
       commands: commands.port2,
     }
     const watch = setInterval(() => {
@@ -76,7 +79,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
     const ended = piscina
       .run(task, {
         signal: killing.signal,
-        transferList: [task.stateWriter, task.logWriter, task.commands],
+        transferList: [task.stateWriter, task.logWriter, task.launcher, task.commands],
       })
       .catch((error: unknown) => lost(error, killing.signal.aborted, config))
       .finally(() => {

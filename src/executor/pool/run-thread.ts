@@ -9,6 +9,8 @@ import { createWriterClient } from '../../shared/db/writer/writer-client.js'
 import { createRedactor } from '../../shared/redact/redactor.js'
 import { createSecretReader } from '../../shared/secrets/secret-reader.js'
 import type { Driver } from '../drivers/driver.js'
+import { createLauncherClient } from '../drivers/native/launcher/launcher-client.js'
+import type { StartProcess } from '../drivers/native/start-process.js'
 import { openDriver } from '../drivers/open-driver.js'
 import type { LogWrites } from '../log-writes.js'
 import { createEffects } from '../sandbox/effects.js'
@@ -38,6 +40,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
   const logger = createLogger(config.log, 'executor').child(claim)
   using stateWriter = createWriterClient<ExecutorWrites>(task.stateWriter)
   using logWriter = createWriterClient<LogWrites>(task.logWriter)
+  using launcher = createLauncherClient(task.launcher)
   const stopping = new AbortController()
   using _commands = listen(task.commands, task.control, stopping)
 
@@ -56,7 +59,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
 
   let driver: Driver | undefined
   try {
-    driver = await openRunDriver(task, logger)
+    driver = await openRunDriver(task, logger, launcher.startProcess)
     if (!claimed.isFresh) return await endInterrupted(driver, finish, logger)
     const outcome = await execute({ task, driver, stateWriter, logWriter, stopping, logger })
     if (stopping.signal.reason === 'detach') return { type: 'detached' }
@@ -243,9 +246,13 @@ function openLazily(open: () => Db): Disposable & { get(): Db } {
 }
 
 /** Allowed at the time of the run as well: the list may have shrunk since the pipeline was set. */
-async function openRunDriver({ claimed, config }: ThreadTask, logger: Logger): Promise<Driver> {
+async function openRunDriver(
+  { claimed, config }: ThreadTask,
+  logger: Logger,
+  startProcess: StartProcess,
+): Promise<Driver> {
   const name = claimed.pipeline.driver === '' ? config.drivers.default : claimed.pipeline.driver
-  return openDriver(name, { namespace: `ci-${claimed.run.id}`, config, logger })
+  return openDriver(name, { namespace: `ci-${claimed.run.id}`, config, logger, startProcess })
 }
 
 async function removeAll(driver: Driver, logger: Logger): Promise<void> {

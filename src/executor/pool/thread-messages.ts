@@ -14,6 +14,8 @@ export interface ThreadTask {
   logWriter: MessagePort
   /** Shared with the watchdog: see run-control.ts. */
   control: SharedArrayBuffer
+  /** For createLauncherClient. */
+  launcher: MessagePort
   /** Carries a ThreadCommand into the thread. */
   commands: MessagePort
 }

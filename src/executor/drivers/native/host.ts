@@ -4,6 +4,7 @@ import { AppError } from '../../../shared/errors.js'
 import type { Logger } from '../../../shared/logger.js'
 import type { Cgroups } from './cgroups.js'
 import type { Layout } from './layout.js'
+import type { StartProcess } from './start-process.js'
 import type { StepUser } from './step-user.js'
 
 /** What one native driver works with. */
@@ -16,6 +17,7 @@ export interface NativeHost {
   /** Output kept of each stream. */
   outputBytes: number
   logger: Logger
+  startProcess: StartProcess
   /** True when volumes can be bound into a private mount namespace; else they are linked. */
   canBind(): boolean
 }

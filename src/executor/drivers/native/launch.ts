@@ -1,7 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, openSync, unlinkSync, fchownSync, writeFileSync } from 'node:fs'
+import { closeSync, fchownSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AppError, errorMessage } from '../../../shared/errors.js'
+import { AppError } from '../../../shared/errors.js'
 import type { Cgroup } from './cgroups.js'
 import type { NativeHost } from './host.js'
 import { controlFiles, type ControlFiles } from './layout.js'
@@ -28,13 +27,18 @@ export interface PlacedCommand {
 
 /**
  * Starts the wrapper of a command in a session of its own, tied to nothing of this process. The
- * control files say how it went; the returned process is for learning of its end early.
+ * control files say how it went; `onEnd` tells of its end early.
  */
-export function launch(host: NativeHost, place: Place, command: PlacedCommand): ChildProcess {
+export function launch(
+  host: NativeHost,
+  place: Place,
+  command: PlacedCommand,
+  onEnd: (error?: Error) => void,
+): void {
   const files = controlFiles(place.controlDir)
   const env = toSlots(envOf(place, command))
   for (const path of [files.stdout, files.stderr]) closeSync(openSync(path, 'a', 0o600))
-  const input = command.stdin === undefined ? undefined : openInput(host, files, command.stdin)
+  const inputPath = command.stdin === undefined ? undefined : writeInput(host, files, command.stdin)
   const args = [
     ...wrapperArgs(host, place, command),
     ...bindArgs(host, command.mounts),
@@ -42,17 +46,10 @@ export function launch(host: NativeHost, place: Place, command: PlacedCommand): 
     ...[host.tools.sh, '-c', shim(Object.keys(env).length), 'pocketci'],
     ...[command.workDir, ...command.command],
   ]
-  try {
-    const stdio = [input ?? ('ignore' as const), 'ignore' as const, 'ignore' as const]
-    const child = spawn(host.tools.sh, args, { cwd: '/', env, detached: true, stdio })
-    child.unref()
-    return child
-  } catch (error) {
-    // a NUL byte, or more than the system takes
-    throw new AppError('container_failed', `cannot start: ${errorMessage(error)}`, { cause: error })
-  } finally {
-    if (input !== undefined) closeSync(input)
-  }
+  host.startProcess(
+    { file: host.tools.sh, args, env, ...(inputPath !== undefined && { inputPath }) },
+    onEnd,
+  )
 }
 
 function envOf({ marker, workDir }: Place, { env }: PlacedCommand): [string, string][] {
@@ -70,15 +67,18 @@ function toSlots(env: readonly [string, string][]): Record<string, string> {
   return Object.fromEntries(env.map(([name, value], index) => [envSlot(index), `${name}=${value}`]))
 }
 
-/** A file without a name: nothing of the input stays on disk when the command has ended. */
-function openInput({ stepUser }: NativeHost, files: ControlFiles, text: string): number {
+/** Whoever starts the wrapper takes away its name: nothing of the input stays on disk. */
+function writeInput({ stepUser }: NativeHost, files: ControlFiles, text: string): string {
   const path = join(files.dir, `stdin-${process.pid}-${Math.random().toString(36).slice(2)}`)
-  writeFileSync(path, text, { mode: 0o600, flag: 'wx' })
-  const fd = openSync(path, 'r')
-  unlinkSync(path)
-  // it can be opened again as /dev/stdin
-  if (stepUser) fchownSync(fd, stepUser.uid, stepUser.gid)
-  return fd
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    writeFileSync(fd, text)
+    // it can be opened again as /dev/stdin
+    if (stepUser) fchownSync(fd, stepUser.uid, stepUser.gid)
+  } finally {
+    closeSync(fd)
+  }
+  return path
 }
 
 function wrapperArgs(

@@ -11,6 +11,7 @@ import { prepareMounts } from './mounts.js'
 import { placeOf, preparePlace, resolveWorkDir, type Place } from './places.js'
 import { removeNamespace } from './remove-namespace.js'
 import { startSandbox } from './sandboxes.js'
+import { startProcess, type StartProcess } from './start-process.js'
 import { checkReachable, getStepUser, type StepUser } from './step-user.js'
 import { readVolumeFiles } from './volume-files.js'
 import { createVolumes, type Volumes } from './volumes.js'
@@ -24,6 +25,8 @@ export interface NativeDriverOptions {
   /** Output kept of each stream of a container. */
   outputBytes: number
   logger: Logger
+  /** Starts wrappers; by default this process does. */
+  startProcess?: StartProcess
   /** Where the system mounts control groups. */
   cgroupRoot?: string
 }
@@ -85,6 +88,7 @@ function openHost(options: NativeDriverOptions): NativeHost {
     stepUser,
     outputBytes,
     logger,
+    startProcess: options.startProcess ?? startProcess,
     cgroups: openCgroups(cgroupRoot, namespace),
     canBind: () => (canBind ??= process.getuid?.() === 0 && canUnshare(tools)),
   }

@@ -51,9 +51,7 @@ function launchOnce({ host, place, prepare }: StartOptions, watch: FolderWatch):
     Object.assign(wrapper, { isOver: true, error })
     watch.state.bump()
   }
-  launch(host, place, prepare())
-    .once('error', end)
-    .once('exit', () => end())
+  launch(host, place, prepare(), end)
   return wrapper
 }
 

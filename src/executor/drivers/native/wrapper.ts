@@ -84,10 +84,10 @@ supervise() {
   echo "$code $((kills - before))" >"$control/exit"
 }
 
-pump() {
+keep() {
   trap '' XFSZ
   ulimit -f "$blocks"
-  "$tee" -a "$control/$1" | "$wc" -c >"$control/$1.total"
+  exec "$tee" -a "$control/$1"
 }
 
 read_start_time
@@ -98,8 +98,12 @@ set +C
 trap '' HUP INT QUIT TERM
 {
   {
-    supervise "$@" 6>&4 4>&- | pump stdout 4>&- >/dev/null
-  } 5<&0 4>&1 </dev/null | pump stderr
+    supervise "$@" 6>&4 4>&- |
+      keep stdout 4>&- 5<&- |
+      "$wc" -c >"$control/stdout.total" 4>&- 5<&-
+  } 5<&0 4>&1 </dev/null |
+    keep stderr |
+    "$wc" -c >"$control/stderr.total"
 }
 `
 
