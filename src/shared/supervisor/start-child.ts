@@ -42,7 +42,7 @@ export function startChild({ entry, start, env }: ChildOptions): Child {
   const child = fork(fileURLToPath(entry), [], {
     env: Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     // a small nursery: buffers that passed through are given back soon, so that memory stays flat
-    execArgv: ['--enable-source-maps', '--max-semi-space-size=1', '--expose-gc'],
+    execArgv: ['--enable-source-maps', '--max-semi-space-size=4', '--expose-gc'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const ready = Promise.withResolvers<ReadyInfo | undefined>()
