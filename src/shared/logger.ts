@@ -17,7 +17,13 @@ export function createLogger(config: Config['log'], tier: string): Logger {
   if (config.format === 'json') return pino(options, pino.destination({ fd: 2, sync: true }))
   return pino(
     options,
-    pretty({ destination: 2, sync: true, colorize: process.stderr.isTTY, ignore: 'pid,hostname' }),
+    pretty({
+      destination: 2,
+      sync: true,
+      singleLine: true,
+      colorize: process.stderr.isTTY,
+      ignore: 'pid,hostname',
+    }),
   )
 }
 

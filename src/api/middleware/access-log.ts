@@ -7,7 +7,7 @@ import type { Logger } from '../../shared/logger.js'
 const PROBES = new Set(['/health', '/health/', '/ready'])
 
 /**
- * One line a request. It has neither the query nor any header: both carry credentials. An error
+ * One line a request; of the pages' parts only when debugging. It has neither the query nor any header: both carry credentials. An error
  * that the error handler left in `response.err` is logged here, once.
  */
 export function accessLog(logger: Logger): RequestHandler {
@@ -16,7 +16,8 @@ export function accessLog(logger: Logger): RequestHandler {
     wrapSerializers: false,
     serializers: { req: describeRequest, res: describeResponse, err: stdSerializers.err },
     autoLogging: { ignore: ({ url }) => PROBES.has(url ?? '') },
-    customLogLevel: (_request, response) => (response.err ? 'error' : 'info'),
+    customLogLevel: (request, response) =>
+      response.err ? 'error' : request.url?.startsWith('/static/') ? 'debug' : 'info',
     customSuccessMessage: (_request, response) =>
       response.writableFinished ? 'request' : 'request that its client left',
     customErrorMessage: () => 'request failed',

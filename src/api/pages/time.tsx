@@ -28,7 +28,12 @@ export function Elapsed({
   const isOpen = end === null
   return (
     <span class="num" data-since={isOpen ? formatTime(start) : undefined}>
-      {formatDuration((end ?? now) - start)}
+      {isOpen ? formatDuration(now - start) : formatTaken(end - start)}
     </span>
   )
+}
+
+/** As `formatDuration`, with tenths of a second where they matter. */
+function formatTaken(ms: number): string {
+  return ms < 10_000 ? `${(Math.max(0, ms) / 1_000).toFixed(1)}s` : formatDuration(ms)
 }

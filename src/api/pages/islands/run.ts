@@ -1,4 +1,4 @@
-import { formatDuration, getElement, showToast, tickDurations } from './lib/dom.js'
+import { formatTaken, getElement, showToast, tickDurations } from './lib/dom.js'
 import { openStepLog, type StepLog } from './lib/step-log.js'
 
 /** A run's page: follows its events and puts them where the server would have rendered them. */
@@ -155,7 +155,7 @@ function showElapsed(
   const start = Date.parse(times.started_at)
   const end = times.completed_at === undefined ? Date.now() : Date.parse(times.completed_at)
   if (times.completed_at === undefined) span.dataset['since'] = times.started_at
-  span.textContent = formatDuration(end - start)
+  span.textContent = formatTaken(end - start)
   place.replaceChildren(span)
 }
 

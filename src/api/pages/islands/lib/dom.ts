@@ -43,3 +43,8 @@ export function formatDuration(ms: number): string {
   if (h > 0) return `${h}h ${m}m ${s}s`
   return m > 0 ? `${m}m ${s}s` : `${s}s`
 }
+
+/** As `formatDuration`, with tenths of a second where they matter. */
+export function formatTaken(ms: number): string {
+  return ms < 10_000 ? `${(Math.max(0, ms) / 1_000).toFixed(1)}s` : formatDuration(ms)
+}
