@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openPipelineVm } from '../../src/executor/sandbox/open-pipeline-vm.js'
 import type { Program, VmState } from '../../src/executor/sandbox/pipeline-vm.js'
 import type { Engine } from '../../src/executor/sandbox/load-engine.js'
+import { idleContext, idleHost } from './idle-guest.js'
 
 /** What the thread is started with; it posts the state that each program ends in. */
 export interface GuestThreadData {
@@ -15,22 +16,8 @@ for (const program of programs) {
   using vm = await openPipelineVm({
     engine,
     program,
-    context: {
-      runID: '',
-      pipelineID: '',
-      triggeredBy: '',
-      args: [],
-      targetJobs: [],
-      driverName: '',
-    },
-    host: {
-      callSync: () => null,
-      callAsync() {},
-      isAborted: () => false,
-      enterSlice() {},
-      leaveSlice() {},
-      now: () => 0,
-    },
+    context: idleContext,
+    host: idleHost,
     limits: { memoryBytes: 67_108_864, sliceMs: 1_000, cpuMs: 5_000, messageBytes: 1_048_576 },
     seed: 1,
   })

@@ -3,24 +3,7 @@ import { it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { loadEngine } from '../../../src/executor/sandbox/load-engine.js'
 import { openPipelineVm } from '../../../src/executor/sandbox/open-pipeline-vm.js'
-import type { VmHost } from '../../../src/executor/sandbox/pipeline-vm.js'
-
-const host: VmHost = {
-  callSync: () => null,
-  callAsync() {},
-  isAborted: () => false,
-  enterSlice() {},
-  leaveSlice() {},
-  now: () => 0,
-}
-const context = {
-  runID: '',
-  pipelineID: '',
-  triggeredBy: '',
-  args: [],
-  targetJobs: [],
-  driverName: '',
-}
+import { idleContext, idleHost } from '../../helpers/idle-guest.js'
 
 it(
   '1,000 sandboxes, hostile ones among them, leave nothing behind',
@@ -40,8 +23,8 @@ it(
       using vm = await openPipelineVm({
         engine,
         program: { code, sourceMap: '' },
-        context,
-        host,
+        context: idleContext,
+        host: idleHost,
         limits: { memoryBytes: 8_388_608, sliceMs: 5, cpuMs: 1_000, messageBytes: 1_000 },
         seed: 1,
       })

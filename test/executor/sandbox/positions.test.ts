@@ -8,6 +8,7 @@ import { loadEngine } from '../../../src/executor/sandbox/load-engine.js'
 import { openPipelineVm } from '../../../src/executor/sandbox/open-pipeline-vm.js'
 import { bundlePipeline } from '../../../src/shared/pipeline/compile.js'
 import { createGuests } from '../../helpers/guest.js'
+import { idleContext, idleHost } from '../../helpers/idle-guest.js'
 
 const { run } = createGuests()
 
@@ -92,22 +93,8 @@ export const pipeline = () => new Runner<string>().go()
     using vm = await openPipelineVm({
       engine: await loadEngine(),
       program: await bundlePipeline(join(folder, 'build.ts')),
-      context: {
-        runID: '',
-        pipelineID: '',
-        triggeredBy: '',
-        args: [],
-        targetJobs: [],
-        driverName: '',
-      },
-      host: {
-        callSync: () => null,
-        callAsync() {},
-        isAborted: () => false,
-        enterSlice() {},
-        leaveSlice() {},
-        now: () => 0,
-      },
+      context: idleContext,
+      host: idleHost,
       limits: { memoryBytes: 16_777_216, sliceMs: 1_000, cpuMs: 1_000, messageBytes: 1_000 },
       seed: 1,
     })
