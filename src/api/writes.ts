@@ -3,7 +3,7 @@ import { createExecutors } from '../shared/db/executors.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
-import type { Group } from '../shared/db/writer/protocol.js'
+import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
@@ -43,23 +43,23 @@ export function createOperations(db: Db) {
       pipelines.setPaused(id, isPaused, now),
 
     /** Accepts a run, or says why not. Nothing is written for a refusal. */
-    admitRun({ run, maxQueueSize, now }: AdmitRun, group: Group): Admission {
+    admitRun({ run, maxQueueSize, now }: AdmitRun, notes: Notes): Admission {
       const isPaused = pipelines.findPaused(run.pipelineId)
       if (isPaused === undefined) return { outcome: 'pipeline_not_found' }
       if (isPaused) return { outcome: 'paused' }
       const capacity = executors.totalCapacity(now)
       const running = runs.countRunning(capacity)
       const allowed = capacity - running + maxQueueSize
-      const queued = group.get(QUEUED) ?? runs.countQueued(allowed)
+      const queued = notes.get(QUEUED) ?? runs.countQueued(allowed)
       if (queued >= allowed)
         return { outcome: 'queue_full', inFlight: running, maxInFlight: capacity }
-      group.set(QUEUED, queued + 1)
+      notes.set(QUEUED, queued + 1)
       return { outcome: 'accepted', run: runs.insert(run, now) }
     },
 
     /** Ends a queued run at once; asks the executor of a running one. */
-    stopRun({ runId, by, now }: StopRun, group: Group): StopResult {
-      group.delete(QUEUED)
+    stopRun({ runId, by, now }: StopRun, notes: Notes): StopResult {
+      notes.delete(QUEUED)
       return stopRun(runId, by, now)
     },
 
@@ -69,9 +69,9 @@ export function createOperations(db: Db) {
      */
     removePipeline(
       { id, by, now }: RemovePipeline,
-      group: Group,
+      notes: Notes,
     ): 'removed' | 'not_found' | 'active' {
-      group.delete(QUEUED)
+      notes.delete(QUEUED)
       if (!pipelines.find(id)) return 'not_found'
       const active = runs.findActive(id).map((runId) => stopRun(runId, by, now))
       if (active.some((result) => result === 'stopping')) return 'active'
@@ -107,7 +107,7 @@ export function createOperations(db: Db) {
   }
 }
 
-/** A note in the group: how many runs are queued. Whatever ends a queued run takes it away. */
+/** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
 
 /** The error text of a run that somebody stopped; on the wire. */

@@ -7,13 +7,13 @@ import type { Db } from '../open.js'
  * change: it happens as a whole or, when it throws, not at all.
  */
 // a map of functions with different inputs has no narrower common type than this
-export type Operations = Record<string, (input: never, group: Group) => unknown>
+export type Operations = Record<string, (input: never, notes: Notes) => unknown>
 
 /**
- * Notes of one transaction, shared by the operations that commit together: nobody else can write
- * while it lasts, so what one has counted the next need not count again. Emptied when one fails.
+ * What operations have counted, for the next ones, so that they need not count again. An operation
+ * keeps its own notes true; all are emptied when another connection has written, or one has failed.
  */
-export type Group = Map<string, number>
+export type Notes = Map<string, number>
 
 /** What the module behind `WriterOptions.operations` exports. */
 export interface OperationsModule {

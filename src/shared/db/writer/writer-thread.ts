@@ -3,7 +3,7 @@ import { hasCode, toErrorData } from '../../errors.js'
 import { openDatabase, storageError, type Db } from '../open.js'
 import type {
   ConnectMessage,
-  Group,
+  Notes,
   OperationsModule,
   WriteReply,
   WriteRequest,
@@ -32,6 +32,10 @@ const operationsModule = (await import(modulePath)) as OperationsModule
 const db = openDatabase(path, { mode: 'write', ...(attach === undefined ? {} : { attach }) })
 const operations = operationsModule.createOperations(db)
 const ports: MessagePort[] = []
+const notes: Notes = new Map()
+/** Changes with each commit of another connection, and with none of this one. */
+const dataVersion = db.prepare<[], number>('pragma data_version').pluck()
+let notesVersion: number | undefined
 
 owner.on('message', ({ connect }: ConnectMessage) => serve(connect))
 owner.on('close', () => db.close())
@@ -89,10 +93,23 @@ function commitPatiently(jobs: readonly Job[]): Answer[] {
 function commitGroup(db: Db, jobs: readonly Job[]): Answer[] {
   const isDurable = jobs.some(({ request }) => request.isDurable)
   db.pragma(`synchronous = ${isDurable ? 'FULL' : 'NORMAL'}`)
-  const group: Group = new Map()
-  return db
-    .transaction(() => jobs.map((job) => answer(job, perform(job.request, group))))
-    .immediate()
+  const commit = db.transaction(() => {
+    forgetOutdated()
+    return jobs.map((job) => answer(job, perform(job.request)))
+  })
+  try {
+    return commit.immediate()
+  } catch (error) {
+    notes.clear()
+    throw error
+  }
+}
+
+/** Once the lock is held nobody else can write: what nobody has changed until then stays true. */
+function forgetOutdated(): void {
+  const version = dataVersion.get()
+  if (version !== notesVersion) notes.clear()
+  notesVersion = version
 }
 
 function answer({ port, request }: Job, reply: WriteReply): Answer {
@@ -103,14 +120,14 @@ function refuse(job: Job, failure: unknown): Answer {
   return answer(job, { id: job.request.id, ok: false, error: toErrorData(failure) })
 }
 
-function perform({ id, operation, input }: WriteRequest, group: Group): WriteReply {
+function perform({ id, operation, input }: WriteRequest): WriteReply {
   try {
     const run = operations[operation]
     if (!run) throw new Error(`the writer has no operation ${operation}`)
     // the client's types tie the input to the operation
-    return { id, ok: true, value: db.transaction(() => run(input as never, group))() }
+    return { id, ok: true, value: db.transaction(() => run(input as never, notes))() }
   } catch (error) {
-    group.clear()
+    notes.clear()
     // a full disk ends the whole transaction: then nobody's change is there
     if (!db.inTransaction) throw error
     return { id, ok: false, error: toErrorData(storageError(path, error)) }
