@@ -11,6 +11,7 @@ import type { Config } from '../shared/config/config.js'
 import { AppError } from '../shared/errors.js'
 import type { Logger } from '../shared/logger.js'
 import type { Program } from '../shared/pipeline/program.js'
+import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from './authorize.js'
 import type { ApiWrites } from './writes.js'
@@ -44,9 +45,11 @@ export interface Timings {
   heartbeatMs: number
   /** How long a deletion waits for runs that stop. */
   deletionMs: number
+  /** How long nothing may come of an upload. */
+  uploadPauseMs: number
 }
 
-const TIMINGS: Timings = { heartbeatMs: 10_000, deletionMs: 15_000 }
+const TIMINGS: Timings = { heartbeatMs: 10_000, deletionMs: 15_000, uploadPauseMs: 30_000 }
 
 /** What handlers work with. Handlers read through the tables and write through `writer` alone. */
 export type ApiContext = ReturnType<typeof createContext>
@@ -62,6 +65,7 @@ export function createContext(deps: ApiDeps) {
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     logs: createLogChunks(logsReader),
+    spool: openSpool(deps.config.storage.path),
   }
 }
 

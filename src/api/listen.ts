@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net'
 import type { Config } from '../shared/config/config.js'
 import { AppError, errorMessage } from '../shared/errors.js'
 
-/** Time for a request with its body; answers may take as long as they like. */
-const REQUEST_TIMEOUT_MS = 30_000
+/** Time for the head of a request; routes limit their bodies, and answers may take as long as they like. */
+const HEADERS_TIMEOUT_MS = 30_000
+/** Added to the longest time of a body: the net under the limits of the routes. */
+const NET_MS = 60_000
 
 const SWEEP_MS = 20
 
@@ -17,9 +19,14 @@ export interface Listening extends AsyncDisposable {
 /** Throws `port_in_use` when the address cannot be had. */
 export async function listen(
   handler: RequestListener,
-  { http: { host, port }, drainTimeoutMs }: Pick<Config, 'http' | 'drainTimeoutMs'>,
+  {
+    http: { host, port },
+    limits,
+    drainTimeoutMs,
+  }: Pick<Config, 'http' | 'limits' | 'drainTimeoutMs'>,
 ): Promise<Listening> {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, handler)
+  const requestTimeout = limits.uploadTimeoutMs + NET_MS
+  const server = createServer({ requestTimeout, headersTimeout: HEADERS_TIMEOUT_MS }, handler)
   server.listen(port, host)
   try {
     await once(server, 'listening')

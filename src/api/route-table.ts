@@ -1,5 +1,6 @@
 import type { Express, Request, Response } from 'express'
 import { AppError } from '../shared/errors.js'
+import { limitBodyTime } from './body-time.js'
 import type { Action, Actor, Authorize, Resource } from './authorize.js'
 import { checkDeclaredLength } from './request-body.js'
 import { sendError } from './send.js'
@@ -12,7 +13,7 @@ export interface RouteOptions {
   action: Action
   /** The server, or what a path parameter names. */
   resource: 'server' | { kind: 'pipeline' | 'run'; param: string }
-  /** The handler limits the body itself; otherwise a declared length over the limit is refused. */
+  /** The handler limits size and time of the body; otherwise a declared length over the limit is refused. */
   limitsOwnBody?: boolean
 }
 
@@ -51,6 +52,7 @@ export function createRouteTable(): RouteTable {
         app.all(path, async (request, response, next) => {
           const route = methods.find(({ method }) => method === request.method)
           if (!route && siblings.some(({ method }) => method === request.method)) return next()
+          if (!route?.limitsOwnBody) limitBodyTime(request, response)
           if (!route) return answerOther(request, response, allow)
           if (!authorize(actorOf(request), route.action, resourceOf(route, request)))
             throw new AppError('access_denied', 'access denied')

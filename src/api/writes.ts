@@ -1,3 +1,4 @@
+import { checkAdmission, type Refusal } from './check-admission.js'
 import type { RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import type { Db } from '../shared/db/open.js'
@@ -5,6 +6,7 @@ import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db
 import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTasks } from '../shared/db/tasks.js'
+import { createUploads } from '../shared/db/uploads.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
 
@@ -20,6 +22,7 @@ export function createOperations(db: Db) {
   const tasks = createTasks(db)
   const executors = createExecutors(db)
   const secrets = createSecrets(db)
+  const uploads = createUploads(db)
 
   return {
     /**
@@ -43,18 +46,20 @@ export function createOperations(db: Db) {
       pipelines.setPaused(id, isPaused, now),
 
     /** Accepts a run, or says why not. Nothing is written for a refusal. */
-    admitRun({ run, maxQueueSize, now }: AdmitRun, notes: Notes): Admission {
-      const isPaused = pipelines.findPaused(run.pipelineId)
-      if (isPaused === undefined) return { outcome: 'pipeline_not_found' }
-      if (isPaused) return { outcome: 'paused' }
-      const capacity = executors.totalCapacity(now)
-      const running = runs.countRunning(capacity)
-      const allowed = capacity - running + maxQueueSize
-      const queued = notes.get(QUEUED) ?? runs.countQueued(allowed)
-      if (queued >= allowed)
-        return { outcome: 'queue_full', inFlight: running, maxInFlight: capacity }
-      notes.set(QUEUED, queued + 1)
-      return { outcome: 'accepted', run: runs.insert(run, now) }
+    admitRun({ run, upload, maxQueueSize, now }: AdmitRun, notes: Notes): Admission {
+      const tables = { pipelines, runs, executors }
+      const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
+      const checked = checkAdmission(tables, {
+        pipelineId: run.pipelineId,
+        maxQueueSize,
+        now,
+        count,
+      })
+      if (checked.outcome !== 'free') return checked
+      notes.set(QUEUED, checked.queued + 1)
+      const accepted = runs.insert(run, now)
+      if (upload !== undefined) uploads.insert(run.id, upload)
+      return { outcome: 'accepted', run: accepted }
     },
 
     /** Ends a queued run at once; asks the executor of a running one. */
@@ -137,15 +142,13 @@ export interface SetPaused {
 
 export interface AdmitRun {
   run: NewRun
+  /** A synced file of the spool that becomes the run's. */
+  upload?: string | undefined
   maxQueueSize: number
   now: number
 }
 
-export type Admission =
-  | { outcome: 'accepted'; run: Run }
-  | { outcome: 'pipeline_not_found' }
-  | { outcome: 'paused' }
-  | { outcome: 'queue_full'; inFlight: number; maxInFlight: number }
+export type Admission = { outcome: 'accepted'; run: Run } | Refusal
 
 export interface StopRun {
   runId: string

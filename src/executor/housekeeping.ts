@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../shared/logger.js'
 import type { Db } from '../shared/db/open.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
+import { createUploads } from '../shared/db/uploads.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
+import type { Spool } from '../shared/uploads/spool.js'
 import type { LogWrites } from './log-writes.js'
 import type { ExecutorWrites } from './writes.js'
 
@@ -15,11 +17,12 @@ export interface HousekeepingOptions {
   reader: Db
   writer: WriterClient<ExecutorWrites>
   logWriter: WriterClient<LogWrites>
+  spool: Spool
   logger: Logger
   signal: AbortSignal
 }
 
-/** Removes the output of deleted runs, a little at a time, until its signal aborts. */
+/** Removes the output of deleted runs and uploads that no run owns, until its signal aborts. */
 export async function keepHouse(options: HousekeepingOptions): Promise<void> {
   const { logger, signal } = options
   while (!signal.aborted) {
@@ -27,6 +30,11 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
       await removePurged(options)
     } catch (error) {
       logger.warn({ err: error }, 'removing the output of deleted runs failed')
+    }
+    try {
+      await sweepSpool(options)
+    } catch (error) {
+      logger.warn({ err: error }, 'removing uploads that no run owns failed')
     }
     await pause(INTERVAL_MS, signal)
   }
@@ -42,6 +50,12 @@ async function removePurged(options: HousekeepingOptions): Promise<void> {
     if (isEmpty) await writer.write('purged', { runId })
     else await pause(BREATH_MS, signal)
   }
+}
+
+async function sweepSpool({ reader, spool, logger }: HousekeepingOptions): Promise<void> {
+  const uploads = createUploads(reader)
+  for (const name of await spool.sweep((name) => uploads.isOwned(name)))
+    logger.info({ upload: name }, 'removed an upload that no run owns')
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

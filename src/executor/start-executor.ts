@@ -6,6 +6,7 @@ import type { Executor } from '../shared/db/executors.js'
 import { logsPathOf, openDatabase } from '../shared/db/open.js'
 import { openWriter } from '../shared/db/writer/open-writer.js'
 import type { Logger } from '../shared/logger.js'
+import { openSpool } from '../shared/uploads/spool.js'
 import { startClaimLoop, type ClaimLoop } from './claim/claim-loop.js'
 import { openDriver } from './drivers/open-driver.js'
 import { openLauncher } from './drivers/native/launcher/open-launcher.js'
@@ -79,6 +80,7 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     reader: reader.db,
     writer: writer.client,
     logWriter: logWriter.client,
+    spool: openSpool(path),
     logger,
     signal: stopping,
   })

@@ -7,6 +7,7 @@ import { createPipelines } from '../shared/db/pipelines.js'
 import { createRuns, type Claim, type Run, type RunOutcome } from '../shared/db/runs.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
+import { createUploads } from '../shared/db/uploads.js'
 import { mergePatch } from './steps/merge-patch.js'
 
 /** All that an executor changes in the main database: the operations of its writer thread. */
@@ -20,6 +21,7 @@ export function createOperations(db: Db) {
   const journal = createJournal(db)
   const storage = createStorageEntries(db)
   const purges = createLogPurges(db)
+  const uploads = createUploads(db)
 
   return {
     register({ executor, now, leaseTtlMs }: Register): void {
@@ -72,7 +74,12 @@ export function createOperations(db: Db) {
     const program = pipelines.findProgram(run.pipelineId)
     if (!pipeline || !program) throw new Error(`run ${run.id} has no pipeline`)
     const { id, name, driver } = pipeline
-    return { run, pipeline: { id, name, driver, program }, isFresh: journal.isEmpty(run.id) }
+    return {
+      run,
+      pipeline: { id, name, driver, program },
+      upload: uploads.findName(run.id),
+      isFresh: journal.isEmpty(run.id),
+    }
   }
 
   function applyChange(claim: Claim, change: TaskChange, now: number): void {
@@ -118,6 +125,8 @@ export interface ClaimedRun {
     driver: string
     program: { code: string; sourceMap: string }
   }
+  /** The file in the spool that becomes its volume `workdir`. */
+  upload: string | undefined
   /** Nothing of it was ever started: its journal is empty. */
   isFresh: boolean
 }

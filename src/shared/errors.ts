@@ -36,9 +36,13 @@ export const ERROR_CODES = [
   'server_refused',
   'stream_broken',
   'run_failed',
+  'workdir_unreadable',
   // requests
   'request_invalid',
   'body_too_large',
+  'upload_too_slow',
+  'archive_invalid',
+  'archive_too_large',
   'not_supported_yet',
   'access_denied',
   'server_stopping',
@@ -58,6 +62,7 @@ export const ERROR_CODES = [
   'task_not_found',
   'queue_full',
   'lease_lost',
+  'upload_missing',
   // execution
   'image_unavailable',
   'command_not_found',

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
 import { AppError, type ErrorCode } from '../../shared/errors.js'
+import { limitBodyTime } from '../body-time.js'
 import { sendError } from '../send.js'
 
 interface Answer {
@@ -11,6 +12,7 @@ interface Answer {
 /** How an expected failure reads on the wire. A code that is not here is a fault of ours: 500. */
 const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   request_invalid: { status: 400 },
+  archive_invalid: { status: 400 },
   pipeline_invalid: { status: 400 },
   driver_not_allowed: { status: 400 },
   driver_unknown: { status: 400 },
@@ -23,7 +25,9 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   pipeline_paused: { status: 409 },
   pipeline_stopping: { status: 409 },
   run_not_in_flight: { status: 409 },
+  upload_too_slow: { status: 408 },
   body_too_large: { status: 413 },
+  archive_too_large: { status: 413 },
   queue_full: { status: 429, retryAfter: 5 },
   not_supported_yet: { status: 501 },
   server_stopping: { status: 503, retryAfter: 5 },
@@ -36,8 +40,10 @@ export type ErrorPage = (request: Request, status: number, text: string) => stri
 
 /** The answer to a path that no route has. */
 export function notFound(errorPage: ErrorPage): RequestHandler {
-  return (request, response) =>
+  return (request, response) => {
+    limitBodyTime(request, response)
     answer({ request, response, errorPage }, { status: 404 }, 'not_found', 'Not Found')
+  }
 }
 
 /** Turns whatever a handler threw into its answer; what nobody foresaw is logged with its stack. */

@@ -1,12 +1,15 @@
+import type { Request, Response } from 'express'
 import type { OutputStream } from '../../shared/contract/statuses.js'
 import { followRun } from '../../shared/db/follow-run.js'
 import type { Run } from '../../shared/db/runs.js'
+import { lingerAfterAnswer, limitBodyTime } from '../body-time.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { openEventStream, splitForLine } from '../event-stream.js'
 import { createOutputDecoder } from '../output-decoder.js'
-import { readRunArgs } from '../read-run-args.js'
+import { readRunBody } from '../read-run-body.js'
+import { mediaType } from '../request-body.js'
 import { pathParam, type RouteTable } from '../route-table.js'
-import { admitRun } from './triggers.js'
+import { admitRun, checkWouldAdmit } from './triggers.js'
 
 /** What a synchronous run says, each a line of JSON. `exit` or `error` comes once and last. */
 type RunEvent =
@@ -18,21 +21,19 @@ type RunEvent =
  * A run that is queued like any other and followed to its end. Whoever leaves does not stop it.
  */
 export function addSyncRunRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, runs, logs, changes, closing, timings } = context
+  const { runs, logs, changes, closing, timings } = context
   route(
     'POST',
     '/api/pipelines/:name/run',
     {
       action: 'pipeline.run',
       resource: { kind: 'pipeline', param: 'name' },
-      // so that a working directory of any size hears that it is not wanted
+      // a working directory has limits of its own
       limitsOwnBody: true,
     },
     async (request, response) => {
-      const { id } = getPipelineRef(context, pathParam(request, 'name'))
-      const args = await readRunArgs(request, config.limits.bodyBytes)
-      const input = args.length > 0 ? { args } : {}
-      const run = await admitRun(context, request, { pipelineId: id, type: 'cli', input })
+      lingerAfterAnswer(request, response)
+      const run = await startRun(context, request, response)
 
       using stream = openEventStream(response, {
         heartbeatMs: timings.heartbeatMs,
@@ -56,6 +57,17 @@ export function addSyncRunRoute({ route }: RouteTable, context: ApiContext): voi
       if (!stream.gone.aborted) await send(STOPPING)
     },
   )
+}
+
+/** What can be refused is refused before the body is read. */
+async function startRun(context: ApiContext, request: Request, response: Response): Promise<Run> {
+  const { id } = getPipelineRef(context, pathParam(request, 'name'))
+  checkWouldAdmit(context, id)
+  if (mediaType(request) !== 'multipart/form-data') limitBodyTime(request, response)
+  await using body = await readRunBody(request, context)
+  const { args, upload } = body
+  const input = args.length > 0 ? { args } : {}
+  return await admitRun(context, request, { pipelineId: id, type: 'cli', input, upload })
 }
 
 const DELETED: RunEvent = { event: 'error', message: 'the run was deleted' }

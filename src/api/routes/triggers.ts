@@ -4,7 +4,9 @@ import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-in
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { newRunId } from '../../shared/ids.js'
+import type { SpoolFile } from '../../shared/uploads/spool.js'
 import { nameOf } from '../authorize.js'
+import { checkAdmission, type Refusal } from '../check-admission.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { idOf } from '../middleware/request-id.js'
 import { parseBody, readJsonBody } from '../request-body.js'
@@ -41,6 +43,8 @@ interface RunRequest {
   pipelineId: string
   type: TriggerType
   input: TriggerInput
+  /** A synced file of the spool; it is the run's when the run is accepted. */
+  upload?: SpoolFile | undefined
 }
 
 /**
@@ -50,10 +54,9 @@ interface RunRequest {
 export async function admitRun(
   { writer, config, now, stopping }: ApiContext,
   request: Request,
-  { pipelineId, type, input }: RunRequest,
+  { pipelineId, type, input, upload }: RunRequest,
 ): Promise<Run> {
-  if (stopping.aborted)
-    throw new AppError('server_stopping', 'the server is stopping and starts no new runs')
+  if (stopping.aborted) throw serverStopping()
   const { maxQueueSize } = config.queue
   const admission = await writer.write('admitRun', {
     run: {
@@ -64,23 +67,41 @@ export async function admitRun(
       triggerInput: input,
       requestId: idOf(request),
     },
+    upload: upload?.name,
     maxQueueSize,
     now: now(),
   })
-  switch (admission.outcome) {
-    case 'accepted':
-      return admission.run
+  if (admission.outcome !== 'accepted') throw refused(admission, maxQueueSize)
+  upload?.keep()
+  return admission.run
+}
+
+/** Throws what admitRun would throw now, before anything of a large body is read. */
+export function checkWouldAdmit(context: ApiContext, pipelineId: string): void {
+  const { config, now, stopping } = context
+  if (stopping.aborted) throw serverStopping()
+  const { maxQueueSize } = config.queue
+  const checked = checkAdmission(context, { pipelineId, maxQueueSize, now: now() })
+  if (checked.outcome !== 'free') throw refused(checked, maxQueueSize)
+}
+
+function refused(refusal: Refusal, maxQueueSize: number): AppError {
+  switch (refusal.outcome) {
     case 'pipeline_not_found':
-      throw new AppError('pipeline_not_found', 'pipeline not found')
+      return new AppError('pipeline_not_found', 'pipeline not found')
     case 'paused':
-      throw new AppError('pipeline_paused', 'pipeline is paused')
+      return new AppError('pipeline_paused', 'pipeline is paused')
     case 'queue_full': {
-      const { inFlight, maxInFlight } = admission
-      throw new AppError('queue_full', 'execution queue is full', {
+      const { inFlight, maxInFlight } = refusal
+      return new AppError('queue_full', 'execution queue is full', {
         details: { in_flight: inFlight, max_in_flight: maxInFlight, max_queue_size: maxQueueSize },
       })
     }
   }
+}
+
+function serverStopping(): AppError {
+  return new AppError('server_stopping', 'the server is stopping and starts no new runs')
 }
 
 /** Arguments count in mode `args` alone; an unknown mode is a manual trigger. */

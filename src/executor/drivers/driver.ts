@@ -32,6 +32,12 @@ export interface Driver extends AsyncDisposable {
    */
   readFiles(volume: string, paths: readonly string[]): AsyncIterable<VolumeFile>
 
+  /** Unpacks a tar stream at the root of a volume. The caller has checked its entries: plain files, folders and links that stay inside. */
+  writeArchive(volume: string, tar: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>
+
+  /** The whole content of a volume as a tar stream, names relative to its root. */
+  readArchive(volume: string, signal: AbortSignal): AsyncIterable<Buffer>
+
   /** Starts a long-lived container for `exec` calls. Repeatable by id, like `run`. */
   startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
 

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { workerData } from 'piscina'
-import { errorMessage } from '../../shared/errors.js'
+import { AppError, errorMessage } from '../../shared/errors.js'
 import { createLogger, type Logger } from '../../shared/logger.js'
 import { openDatabase, type Db } from '../../shared/db/open.js'
 import type { RunOutcome } from '../../shared/db/runs.js'
@@ -21,6 +21,8 @@ import { openPipelineVm } from '../sandbox/open-pipeline-vm.js'
 import { createPureFunctions } from '../sandbox/pure-functions.js'
 import { openLogBatcher } from '../steps/log-batcher.js'
 import type { RunContext, StopReason } from '../steps/run-context.js'
+import { openSpool, type Spool } from '../../shared/uploads/spool.js'
+import { seedWorkdir } from '../workdir/seed-workdir.js'
 import type { ExecutorWrites } from '../writes.js'
 import { createRunControl } from './run-control.js'
 import { isLeaseLost, runPipeline } from './run-pipeline.js'
@@ -44,6 +46,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
   const stopping = new AbortController()
   using _commands = listen(task.commands, task.control, stopping)
 
+  const spool = openSpool(config.storage.path)
   const finish = async (outcome: RunOutcome): Promise<ThreadResult> => {
     const reason = stopping.signal.reason as StopReason | undefined
     const stop = reason === 'stop' ? STOPPED : reason === 'shutdown' ? SHUT_DOWN : undefined
@@ -54,6 +57,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
       openTasks: { status, errorMessage: '' },
       now: Date.now(),
     })
+    if (isOurs && claimed.upload !== undefined) await removeUpload(spool, claimed.upload, logger)
     return { type: isOurs ? 'finished' : 'detached' }
   }
 
@@ -61,6 +65,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
   try {
     driver = await openRunDriver(task, logger, launcher.startProcess)
     if (!claimed.isFresh) return await endInterrupted(driver, finish, logger)
+    await prepareWorkdir({ task, driver, spool, signal: stopping.signal })
     const outcome = await execute({ task, driver, stateWriter, logWriter, stopping, logger })
     if (stopping.signal.reason === 'detach') return { type: 'detached' }
     const result = await finish(outcome)
@@ -69,7 +74,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
     return result
   } catch (error) {
     if (isLeaseLost(error) || stopping.signal.reason === 'detach') return { type: 'detached' }
-    logger.error({ err: error }, 'run failed')
+    if (!stopping.signal.aborted) logger.error({ err: error }, 'run failed')
     const result = await finish(failureOf(error))
     if (driver && result.type === 'finished') await removeAll(driver, logger)
     return result
@@ -96,6 +101,25 @@ const INTERRUPTED: RunOutcome = {
   errorCode: 'executor_lost',
   errorMessage:
     'Server restarted during execution: the executor of this run died after steps had been started, and nothing runs twice. Trigger it again',
+}
+
+interface Preparation {
+  task: ThreadTask
+  driver: Driver
+  spool: Spool
+  signal: AbortSignal
+}
+
+/**
+ * Before the pipeline starts, and no part of its journal: while that is empty nothing has seen the
+ * volume, so an executor that takes the run over throws away what another began, and begins anew.
+ */
+async function prepareWorkdir({ task, driver, spool, signal }: Preparation): Promise<void> {
+  const { upload: name, run } = task.claimed
+  if (name === undefined) return
+  if (run.attempt > 1) await driver.removeAll()
+  const maxBytes = task.config.limits.workdirBytes
+  await seedWorkdir({ driver, spool, name, maxBytes, signal })
 }
 
 /** A sandbox that has grown to this is given back at once. */
@@ -263,11 +287,20 @@ async function removeAll(driver: Driver, logger: Logger): Promise<void> {
   }
 }
 
+/** Its row is gone with the run's end: what stays behind here is swept up later. */
+async function removeUpload(spool: Spool, name: string, logger: Logger): Promise<void> {
+  try {
+    await spool.remove(name)
+  } catch (error) {
+    logger.warn({ err: error }, 'removing an upload failed; it is tried again later')
+  }
+}
+
 function failureOf(error: unknown): RunOutcome {
   const reason = errorMessage(error)
   return {
     status: 'failed',
-    errorCode: 'executor_error',
+    errorCode: error instanceof AppError ? error.code : 'executor_error',
     errorMessage: `could not execute pipeline: ${reason}`,
   }
 }

@@ -1,7 +1,9 @@
+import { ReadableStream } from 'node:stream/web'
 import { z } from 'zod'
 import { AppError, errorMessage } from '../errors.js'
 import type { Connection } from './connection.js'
 import { readText } from './read-text.js'
+import type { StreamedBody } from './workdir/encode-form.js'
 
 /** Text of an error body that is shown. */
 const MAX_ERROR_BYTES = 65_536
@@ -28,6 +30,8 @@ const pageSchema = z.object({
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   body?: unknown
+  /** A body that is sent while it is made, instead of `body`. What it throws is thrown on. */
+  streamed?: StreamedBody | undefined
   accept?: string
   signal?: AbortSignal
 }
@@ -39,7 +43,7 @@ export interface RequestOptions {
 export async function request(
   { url, authorization }: Connection,
   path: string,
-  { method = 'GET', body, accept = 'application/json', signal }: RequestOptions = {},
+  { method = 'GET', body, streamed, accept = 'application/json', signal }: RequestOptions = {},
 ): Promise<Response> {
   try {
     return await fetch(`${url}${path}`, {
@@ -48,18 +52,27 @@ export async function request(
         accept,
         ...(authorization ? { authorization } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(streamed ? { 'content-type': streamed.type } : {}),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(streamed ? { body: toStream(streamed), duplex: 'half' } : {}),
       ...(signal ? { signal } : {}),
     })
   } catch (error) {
     signal?.throwIfAborted()
+    const cause = error instanceof Error ? error.cause : undefined
+    if (streamed && cause instanceof AppError) throw cause
     throw new AppError(
       'server_unreachable',
       `could not connect to server: ${url}: ${networkReason(error)}`,
       { cause: error },
     )
   }
+}
+
+function toStream({ content }: StreamedBody): BodyInit {
+  // one class, which Node and the library of the web declare differently
+  return ReadableStream.from(content) as unknown as BodyInit
 }
 
 /** The body of a good answer. */

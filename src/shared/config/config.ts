@@ -74,6 +74,10 @@ export const configSchema = z.object({
     logBytes: z.number().int(),
     /** Request body of every route without a limit of its own. */
     bodyBytes: z.number().int(),
+    /** A working directory, decompressed. */
+    workdirBytes: z.number().int(),
+    /** How long its upload may take. */
+    uploadTimeoutMs: z.number().int(),
   }),
   /** How long a graceful stop waits for runs and requests. */
   drainTimeoutMs: z.number().int(),

@@ -35,14 +35,6 @@ export const LATER_FLAGS = {
     group: 'Later versions',
     later: FETCH,
   },
-  'max-workdir-mb': {
-    kind: integer({ min: 1, max: 1_048_576 }),
-    env: 'CI_MAX_WORKDIR_MB',
-    default: '1024',
-    doc: 'cap on the decompressed workdir of `pocketci pipeline run`, MB',
-    group: 'Later versions',
-    later: 'leave it out; working directories are not uploaded yet',
-  },
   'basic-auth': later('CI_BASIC_AUTH', 'username:password that protects the server', LOOPBACK),
 
   'secrets-s3-bucket': s3Secrets('BUCKET', 'keep secrets in this S3 bucket'),

@@ -79,7 +79,12 @@ function toConfig(values: Values): Config {
       cpuMs: values['sandbox-cpu-timeout'],
       messageBytes: values['sandbox-message-mb'] * MB,
     },
-    limits: { logBytes: values['max-log-mb'] * MB, bodyBytes: values['max-body-mb'] * MB },
+    limits: {
+      logBytes: values['max-log-mb'] * MB,
+      bodyBytes: values['max-body-mb'] * MB,
+      workdirBytes: values['max-workdir-mb'] * MB,
+      uploadTimeoutMs: values['upload-timeout'],
+    },
     drainTimeoutMs: values['drain-timeout'],
   }
 }

@@ -32,6 +32,20 @@ export const SERVER_FLAGS = {
     doc: 'largest request body, MB',
     group: 'Server',
   },
+  'max-workdir-mb': {
+    kind: integer({ min: 1, max: 1_048_576 }),
+    env: 'CI_MAX_WORKDIR_MB',
+    default: '1024',
+    doc: 'largest working directory of `pocketci pipeline run`, decompressed, MB',
+    group: 'Server',
+  },
+  'upload-timeout': {
+    kind: duration({ min: '1s', max: '24h' }),
+    env: 'CI_UPLOAD_TIMEOUT',
+    default: '30m',
+    doc: 'how long the upload of a working directory may take',
+    group: 'Server',
+  },
   'drain-timeout': {
     kind: UP_TO_AN_HOUR,
     env: 'CI_DRAIN_TIMEOUT',

@@ -27,8 +27,8 @@ export type Tools = Record<(typeof REQUIRED)[number], string> &
   Partial<Record<(typeof OPTIONAL)[number], string>>
 
 const REQUIRED = ['sh', 'setsid', 'tee', 'wc', 'rm', 'chmod'] as const
-/** For dropping privileges and for bind mounts, both of which need root. */
-const OPTIONAL = ['setpriv', 'chown', 'unshare', 'mount'] as const
+/** For dropping privileges and for bind mounts, both of which need root; tar for archives. */
+const OPTIONAL = ['setpriv', 'chown', 'unshare', 'mount', 'tar'] as const
 
 /** Never the PATH of the server's environment: what is found here may run as root. */
 const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin']

@@ -104,7 +104,7 @@ function bindArgs({ tools }: NativeHost, mounts: readonly BindMount[]): string[]
 }
 
 /** No capability and no way to gain any, by a setuid program either. */
-function dropArgs({ tools, stepUser }: NativeHost): string[] {
+export function dropArgs({ tools, stepUser }: NativeHost): string[] {
   if (!stepUser) return []
   const ids = ['--reuid', String(stepUser.uid), '--regid', String(stepUser.gid), '--clear-groups']
   const caps = ['--no-new-privs', '--inh-caps=-all', '--bounding-set=-all']

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, realpathSync } from 'node:fs'
 import type { Logger } from '../../../shared/logger.js'
 import type { ContainerSpec, Driver } from '../driver.js'
+import { readArchive, writeArchive } from './archives.js'
 import { openCgroups } from './cgroups.js'
 import { createContainers } from './containers.js'
 import { findTools, type NativeHost, type Tools } from './host.js'
@@ -52,6 +53,10 @@ export async function openNativeDriver(options: NativeDriverOptions): Promise<Dr
     createVolume: async (spec) => volumes.create(spec),
     async *readFiles(volume, paths) {
       yield* readVolumeFiles(volumes.get(volume), paths)
+    },
+    writeArchive: (volume, tar, signal) => writeArchive(host, volumes.get(volume), tar, signal),
+    async *readArchive(volume, signal) {
+      yield* readArchive(host, volumes.get(volume), signal)
     },
     startSandbox: (spec, signal) => startSandbox({ host, volumes, containers }, spec, signal),
     async removeAll() {

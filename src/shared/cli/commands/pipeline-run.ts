@@ -1,5 +1,5 @@
 import type { FlagTable } from '../../config/flag.js'
-import { boolean, duration, text } from '../../config/kinds.js'
+import { duration } from '../../config/kinds.js'
 import { readFlags } from '../../config/read-flags.js'
 import { AppError, errorMessage } from '../../errors.js'
 import { abortOnSignals, signalExitCode, type StopSignals } from '../../signals.js'
@@ -7,6 +7,10 @@ import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
 import { readRunEvents } from '../run-events.js'
+import { encodeForm, type StreamedBody } from '../workdir/encode-form.js'
+import { packWorkdir } from '../workdir/pack-workdir.js'
+import { showProgress } from '../workdir/show-progress.js'
+import { WORKDIR_FLAGS } from '../workdir/workdir-flags.js'
 import { writeTo } from '../write-to.js'
 
 const group = 'Run'
@@ -19,18 +23,7 @@ const FLAGS = {
     doc: 'gives up after so long (the run goes on); 0 is never',
     group,
   },
-  'no-workdir': {
-    kind: boolean,
-    default: 'false',
-    doc: 'do not upload the working directory',
-    group,
-  },
-  ignore: {
-    kind: text,
-    doc: 'globs that are left out of the upload',
-    group,
-    later: 'leave it out; working directories are not uploaded yet',
-  },
+  ...WORKDIR_FLAGS,
   ...CONNECTION_FLAGS,
 } as const satisfies FlagTable
 
@@ -41,24 +34,24 @@ export const runCommand: CommandSpec = {
   name: 'run',
   summary: 'run a pipeline and follow it to its end',
   description:
-    'Runs a pipeline, shows its output and exits with its code. Ctrl-C stops the run; a second one leaves at once. All that follows the name belongs to the pipeline, flags too.',
+    'Uploads the current folder, runs a pipeline on it, shows its output and exits with its code. Ctrl-C stops the run; a second one leaves at once. All that follows the name belongs to the pipeline, flags too.',
   operands: '<name> [args...]',
   flags: FLAGS,
   isPassThrough: true,
-  examples: ['pocketci pipeline run --no-workdir -s http://127.0.0.1:8080 hello one --two'],
+  examples: [
+    "pocketci pipeline run -s http://127.0.0.1:8080 --ignore '.git/**/*,node_modules/**/*' build",
+    'pocketci pipeline run --no-workdir -s http://127.0.0.1:8080 hello one --two',
+  ],
   async run({ context, given, operands: [name = '', ...args] }) {
     const flags = readFlags(FLAGS, given, context.env)
     const connection = toConnection(flags, context.env)
-    if (!flags['no-workdir'])
-      context.stderr.write(
-        'note: this version does not upload the working directory yet; --no-workdir hides this note\n',
-      )
     using signals = abortOnSignals(['SIGINT', 'SIGTERM'])
     return await followRemoteRun({
       context,
       connection,
       name,
       args,
+      ignore: flags['no-workdir'] ? undefined : flags.ignore,
       signals,
       timeoutMs: flags.timeout,
     })
@@ -70,6 +63,8 @@ interface RemoteRun {
   connection: Connection
   name: string
   args: readonly string[]
+  /** What is left out of the working directory; undefined: all of it. */
+  ignore: readonly string[] | undefined
   signals: StopSignals
   /** 0: none. */
   timeoutMs: number
@@ -77,7 +72,7 @@ interface RemoteRun {
 
 /** The run's exit code; that of the signal when one ended it. */
 async function followRemoteRun(run: RemoteRun): Promise<number> {
-  const { context, connection, name, args, signals, timeoutMs } = run
+  const { context, connection, name, signals, timeoutMs } = run
   const { stopping, forced } = signals
   const leaving = new AbortController()
   const timer =
@@ -91,7 +86,7 @@ async function followRemoteRun(run: RemoteRun): Promise<number> {
     return await during('run pipeline', async () => {
       const response = await request(connection, `/api/pipelines/${encodeURIComponent(name)}/run`, {
         method: 'POST',
-        body: { args },
+        ...bodyOf(run, leaving.signal),
         accept: 'text/event-stream',
         signal: leaving.signal,
       })
@@ -112,6 +107,16 @@ async function followRemoteRun(run: RemoteRun): Promise<number> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+function bodyOf(
+  { context: { stderr }, args, ignore }: RemoteRun,
+  signal: AbortSignal,
+): { body: unknown } | { streamed: StreamedBody } {
+  if (!ignore) return { body: { args } }
+  const warn = (text: string): void => void stderr.write(`warning: ${text}\n`)
+  const workdir = packWorkdir({ folder: process.cwd(), ignore, warn, signal })
+  return { streamed: encodeForm(args, showProgress(workdir, stderr)) }
 }
 
 /** The code of the `exit` event. A stream that ends without one tells nothing good. */

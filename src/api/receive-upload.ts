@@ -1,0 +1,68 @@
+import { AppError } from '../shared/errors.js'
+import type { Spool, SpoolFile } from '../shared/uploads/spool.js'
+import { zlibZstd } from '../shared/zstd/zlib-zstd.js'
+
+export interface ReceiveOptions {
+  spool: Spool
+  /** The most that it may decompress to. */
+  maxBytes: number
+  signal: AbortSignal
+}
+
+/**
+ * Writes a compressed working directory to the spool while a decompressor counts what is in it, at
+ * the pace of the slower of the two. The file is synced; the caller disposes it. Throws
+ * `archive_too_large` or `archive_invalid`, and then there is no file.
+ */
+export async function receiveUpload(
+  content: AsyncIterable<Buffer>,
+  { spool, maxBytes, signal }: ReceiveOptions,
+): Promise<SpoolFile> {
+  const file = await spool.create()
+  try {
+    const written = writeThrough(limitCompressed(content, maxBytes), file)
+    for await (const _ of zlibZstd.decompress(written, { maxBytes, signal })); // it only counts
+    await file.sync()
+    return file
+  } catch (error) {
+    await file[Symbol.asyncDispose]()
+    throw describe(error, maxBytes)
+  }
+}
+
+async function* writeThrough(
+  content: AsyncIterable<Buffer>,
+  file: SpoolFile,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    await file.write(chunk)
+    yield chunk
+  }
+}
+
+/** No compressor makes data longer than this, but frames of nothing can be sent without end. */
+async function* limitCompressed(
+  content: AsyncIterable<Buffer>,
+  maxBytes: number,
+): AsyncGenerator<Buffer> {
+  let left = maxBytes + Math.ceil(maxBytes / 64) + 1_048_576
+  for await (const chunk of content) {
+    left -= chunk.length
+    if (left < 0) throw tooLarge(maxBytes)
+    yield chunk
+  }
+}
+
+function describe(error: unknown, maxBytes: number): unknown {
+  if (!(error instanceof AppError)) return error
+  if (error.code === 'archive_too_large') return tooLarge(maxBytes)
+  if (error.code !== 'archive_invalid') return error
+  return new AppError(error.code, `workdir: ${error.message}`, { cause: error })
+}
+
+function tooLarge(maxBytes: number): AppError {
+  return new AppError(
+    'archive_too_large',
+    `workdir decompressed size exceeds cap: more than ${maxBytes / 1_048_576} MB (--max-workdir-mb of the server)`,
+  )
+}
