@@ -42,8 +42,9 @@ export async function* followRunView(
     const seen = changes.version
     // the status first: what a run wrote is committed before the run ends
     const run = runs.find(runId)
-    if (run && run.status !== shown) yield { type: 'run', run }
-    shown = run?.status ?? ''
+    const state = run ? `${run.status} ${run.waitReason}` : ''
+    if (run && state !== shown) yield { type: 'run', run }
+    shown = state
     for (;;) {
       const chunks = logs.listOfRun(runId, after, CHUNK_BATCH)
       yield* watch()

@@ -4,7 +4,13 @@ import { createJournal, type JournalEntry } from '../shared/db/journal.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines } from '../shared/db/pipelines.js'
-import { createRuns, type Claim, type Run, type RunOutcome } from '../shared/db/runs.js'
+import {
+  createRuns,
+  type Claim,
+  type Run,
+  type RunOutcome,
+  type Waiting,
+} from '../shared/db/runs.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
@@ -46,6 +52,9 @@ export function createOperations(db: Db) {
       tasks.endOpen(claim.runId, openTasks, now)
       return true
     },
+
+    /** False: the claim is no longer ours, or somebody wants the run stopped. */
+    release: ({ claim, waiting }: ReleaseRun): boolean => runs.release(claim, waiting),
 
     /** Journal entries together with what they mean for the task tree. False: the claim is lost. */
     record({ claim, entries, changes, now }: RecordEffect): boolean {
@@ -137,6 +146,11 @@ export interface FinishRun {
   /** What becomes of tasks that have not ended. */
   openTasks: { status: TaskStatus; errorMessage: string }
   now: number
+}
+
+export interface ReleaseRun {
+  claim: Claim
+  waiting: Waiting
 }
 
 export type TaskChange =

@@ -66,6 +66,7 @@ function accepted({ run, now }: AdmitRun) {
     errorMessage: '',
     stopRequestedAt: null,
     stopRequestedBy: '',
+    waitReason: '',
     createdAt: now,
     startedAt: null,
     completedAt: null,

@@ -29,6 +29,8 @@ export interface RunPageProps {
   now: number
 }
 
+const WAITS_FOR_SLOT = 'Waits for a free slot: runs are taken in the order in which they came.'
+
 /** A run with its steps and their output; a script keeps it up to date. */
 export function renderRunPage(props: RunPageProps): string {
   const { assets, run, pipeline, steps, omitted, now } = props
@@ -87,7 +89,7 @@ export function renderRunPage(props: RunPageProps): string {
           <Args run={run} />
         </ul>
         <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>
-          Waits for a free slot: runs are taken in the order in which they came.
+          {visibleText(run.waitReason === '' ? WAITS_FOR_SLOT : `Waiting: ${run.waitReason}`)}
         </p>
         <section
           id="run-error-alert"

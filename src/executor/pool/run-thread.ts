@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { workerData } from 'piscina'
-import { AppError, errorMessage } from '../../shared/errors.js'
+import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
 import { createLogger, type Logger } from '../../shared/logger.js'
 import { openDatabase, type Db } from '../../shared/db/open.js'
-import type { RunOutcome } from '../../shared/db/runs.js'
+import type { RunOutcome, Waiting } from '../../shared/db/runs.js'
 import { createSecrets } from '../../shared/db/secrets.js'
 import { createWriterClient } from '../../shared/db/writer/writer-client.js'
 import { createRedactor } from '../../shared/redact/redactor.js'
@@ -74,6 +74,11 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
     return result
   } catch (error) {
     if (isLeaseLost(error) || stopping.signal.reason === 'detach') return { type: 'detached' }
+    if (hasCode(error, 'driver_unavailable') && claimed.isFresh) {
+      const waiting = waitingFor(error, run.attempt)
+      logger.warn({ reason: waiting.reason }, 'run waits for its driver')
+      if (await stateWriter.write('release', { claim, waiting })) return { type: 'released' }
+    }
     if (!stopping.signal.aborted) logger.error({ err: error }, 'run failed')
     const result = await finish(failureOf(error))
     if (driver && result.type === 'finished') await removeAll(driver, logger)
@@ -82,6 +87,15 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
     await driver?.[Symbol.asyncDispose]()
   }
 }
+
+/** Tried again soon at first, so that a restarted engine is noticed, then less and less often. */
+function waitingFor(error: AppError, attempt: number): Waiting {
+  const delayMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 10))
+  return { reason: `driver unavailable: ${error.message}`, availableAt: Date.now() + delayMs }
+}
+
+const FIRST_WAIT_MS = 500
+const LONGEST_WAIT_MS = 10_000
 
 /**
  * An executor died while it ran this, after something had been started. Nothing may run twice, and

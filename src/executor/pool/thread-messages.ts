@@ -33,6 +33,8 @@ export type ThreadResult =
   | { type: 'finished' }
   /** The lease was lost, or a stop of the executor came first: the row is not ours to write. */
   | { type: 'detached' }
+  /** Its driver is unavailable: the run is back in the queue, and nothing of it was started. */
+  | { type: 'released' }
 
 /** What every thread of a pool shares. */
 export interface ThreadData {

@@ -12,6 +12,7 @@ import type { Page, PageOf } from './pipelines.js'
  *
  * queued → running (a claim: attempt + 1) → success | failed | skipped
  * queued → failed (stopped before its claim)
+ * running → queued (nothing was started, for its driver is unavailable: `waitReason` says so)
  * running → running (the lease ran out and another executor claims it: attempt + 1)
  *
  * Every change names the state it expects; a change of a running run names its attempt too, so an
@@ -32,6 +33,8 @@ export interface Run {
   errorMessage: string
   stopRequestedAt: number | null
   stopRequestedBy: string
+  /** Why a queued run waits for more than its turn; empty otherwise. */
+  waitReason: string
   createdAt: number
   startedAt: number | null
   completedAt: number | null
@@ -53,6 +56,12 @@ export type RunOutcome =
 export interface Claim {
   runId: string
   attempt: number
+}
+
+/** Why a run waits, and until when it is not tried again: unix milliseconds. */
+export interface Waiting {
+  reason: string
+  availableAt: number
 }
 
 /** Longest error text that is stored with a run. */
@@ -79,12 +88,13 @@ export function createRuns(db: Db) {
     `select id from (
        select id, seq from runs where status = 'running' and lease_expires_at <= @now
        union all
-       select id, seq from runs where status = 'queued')
+       select id, seq from runs where status = 'queued' and coalesce(available_at, 0) <= @now)
      order by seq limit @limit`,
   )
   const claim = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'running', attempt = attempt + 1, executor_id = @executorId,
-       lease_expires_at = @leaseExpiresAt, started_at = coalesce(started_at, @now)
+       lease_expires_at = @leaseExpiresAt, started_at = coalesce(started_at, @now),
+       available_at = null
      where id = @id and (status = 'queued' or (status = 'running' and lease_expires_at <= @now))`,
   )
   const renew = db.prepare<[Record<string, unknown>]>(
@@ -100,6 +110,11 @@ export function createRuns(db: Db) {
     `update runs set status = @status, error_code = @errorCode, error_message = @errorMessage,
        completed_at = @now, executor_id = null, lease_expires_at = null
      where id = @runId and status = 'running' and attempt = @attempt`,
+  )
+  const release = db.prepare<[Record<string, unknown>]>(
+    `update runs set status = 'queued', executor_id = null, lease_expires_at = null,
+       started_at = null, available_at = @availableAt, wait_reason = @reason
+     where id = @runId and status = 'running' and attempt = @attempt and stop_requested_at is null`,
   )
   const failQueued = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'failed', error_code = @errorCode, error_message = @errorMessage,
@@ -118,9 +133,9 @@ export function createRuns(db: Db) {
     "update runs set lease_expires_at = ? where status = 'running' and executor_id = ?",
   )
   const hasClaimable = db
-    .prepare<[number], number>(
-      `select exists (select 1 from runs where status = 'queued')
-         or exists (select 1 from runs where status = 'running' and lease_expires_at <= ?)`,
+    .prepare<[{ now: number }], number>(
+      `select exists (select 1 from runs where status = 'queued' and coalesce(available_at, 0) <= @now)
+         or exists (select 1 from runs where status = 'running' and lease_expires_at <= @now)`,
     )
     .pluck()
   const activeOf = db.prepare<[string], { id: string }>(
@@ -153,7 +168,7 @@ export function createRuns(db: Db) {
     countRunning: (limit: number): number => runningUpTo.get(limit) ?? 0,
 
     /** A cheap look before a claim takes the write lock. */
-    hasClaimable: (now: number): boolean => hasClaimable.get(now) === 1,
+    hasClaimable: (now: number): boolean => hasClaimable.get({ now }) === 1,
 
     /** Takes up to `limit` runs, oldest first: queued ones and those whose lease has run out. */
     claim(input: { executorId: string; limit: number; now: number; leaseTtlMs: number }): Run[] {
@@ -173,6 +188,14 @@ export function createRuns(db: Db) {
     /** False: the claim is no longer ours, and nothing was written. */
     finish: (claim: Claim, outcome: RunOutcome, now: number): boolean =>
       finish.run({ ...claim, ...outcomeColumns(outcome), now }).changes === 1,
+
+    /**
+     * Puts a run of which nothing was started back into the queue, not to be claimed before a time.
+     * False: the claim is no longer ours, or somebody wants the run stopped.
+     */
+    release: (claim: Claim, { reason, availableAt }: Waiting): boolean =>
+      release.run({ ...claim, reason: reason.slice(0, MAX_ERROR_CHARS), availableAt }).changes ===
+      1,
 
     /** Ends a run that nobody has claimed. False when it is no longer queued. */
     failQueued: (
@@ -214,7 +237,7 @@ const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, executor_id as 
   trigger_type as triggerType, triggered_by as triggeredBy, trigger_input as triggerInput,
   request_id as requestId, concurrency_group as concurrencyGroup, error_code as errorCode,
   error_message as errorMessage, stop_requested_at as stopRequestedAt,
-  stop_requested_by as stopRequestedBy, created_at as createdAt, started_at as startedAt,
+  stop_requested_by as stopRequestedBy, wait_reason as waitReason, created_at as createdAt, started_at as startedAt,
   completed_at as completedAt`
 
 type Row = Omit<Run, 'triggerInput'> & { triggerInput: string }

@@ -103,3 +103,33 @@ test('counts stop at their limit, and lists are paged newest first', (t) => {
   assert.equal(totalItems, 25)
   assert.deepEqual([items[0]?.id, items.length], ['r14', 10])
 })
+
+test('a run that waits for its driver is not claimed before its time, and holds up nobody', (t) => {
+  const { runs, claim } = open(t)
+  runs.insert(newRun('waits'), 1)
+  runs.insert(newRun('next'), 2)
+  const [run] = claim('x', 10)
+  assert.equal(run?.id, 'waits')
+  const waiting = { reason: 'driver unavailable: no engine', availableAt: 50 }
+  assert.equal(runs.release({ runId: 'waits', attempt: 1 }, waiting), true)
+  assert.equal(runs.release({ runId: 'waits', attempt: 1 }, waiting), false, 'it is not ours now')
+  const { status, startedAt, waitReason } = runs.find('waits') ?? {}
+  assert.deepEqual([status, startedAt, waitReason], ['queued', null, waiting.reason])
+
+  const ids = (now: number): string[] => claim('y', now).map(({ id }) => id)
+  assert.deepEqual(ids(20), ['next'])
+  assert.equal(runs.hasClaimable(49), false)
+  assert.deepEqual(ids(49), [])
+  assert.equal(runs.hasClaimable(50), true)
+  assert.deepEqual(ids(50), ['waits'])
+})
+
+test('a run that somebody wants stopped does not go back to the queue', (t) => {
+  const { runs, claim } = open(t)
+  runs.insert(newRun('a'), 1)
+  claim('x', 10)
+  runs.requestStop('a', 'me', 11)
+  const waiting = { reason: 'driver unavailable', availableAt: 50 }
+  assert.equal(runs.release({ runId: 'a', attempt: 1 }, waiting), false)
+  assert.equal(runs.find('a')?.status, 'running')
+})

@@ -7,6 +7,7 @@ interface RunNews {
   type: 'run'
   status: string
   error_message?: string
+  waiting_reason?: string
   started_at?: string
   completed_at?: string
 }
@@ -108,12 +109,19 @@ function show(news: News): void {
   }
 }
 
-function showRun({ status, error_message: error = '', ...times }: RunNews): void {
+function showRun({
+  status,
+  error_message: error = '',
+  waiting_reason: reason,
+  ...times
+}: RunNews): void {
   const isActive = !ENDED.has(status)
   showStatus(getElement('#run-status-badge'), status)
   getElement('#run-live-badge').hidden = !isActive
   getElement('#run-stop-form').hidden = !isActive
-  getElement('#run-waiting').hidden = status !== 'queued'
+  const waiting = getElement('#run-waiting')
+  waiting.hidden = status !== 'queued'
+  if (reason !== undefined) waiting.textContent = `Waiting: ${reason}`
   container.dataset['runActive'] = String(isActive)
   showElapsed(getElement('#run-header-elapsed'), times)
   const alert = getElement('#run-error-alert')
