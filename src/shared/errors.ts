@@ -71,6 +71,7 @@ export const ERROR_CODES = [
   'volume_failed',
   'volume_file_missing',
   'driver_unavailable',
+  'driver_config_invalid',
   'sandbox_limit',
   'message_too_large',
   'aborted',

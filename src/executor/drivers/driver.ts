@@ -66,6 +66,8 @@ export interface ContainerSpec {
   /** Whole input; standard input is empty and closed when undefined. */
   stdin?: string
   limits?: ResourceLimits
+  /** Told how a slow start goes on, a pull for example: text for people. */
+  onProgress?: (text: string) => void
 }
 
 export interface ResourceLimits {

@@ -65,7 +65,7 @@ export function describeDriverContract({ name, open, image }: DriverUnderTest): 
 
     test('an end by a signal is 128 and its number', async (t) => {
       const { sh } = await start(t)
-      assert.equal((await sh('a', 'kill -9 $$')).status.exitCode, 137)
+      assert.equal((await sh('a', 'sh -c "kill -9 \\$\\$"; exit $?')).status.exitCode, 137)
     })
 
     test('a command that is not there is an error that names it', async (t) => {

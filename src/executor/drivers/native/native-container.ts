@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../../shared/errors.js'
 import type { Container, ExitStatus } from '../driver.js'
+import { isWithin, unlessAborted } from '../wait.js'
 import { processesIn } from './cgroups.js'
 import { readState, readTotal, type ContainerState } from './container-state.js'
 import { controlFiles, type ControlFiles } from './layout.js'
@@ -162,40 +162,4 @@ async function waitForSilence(files: ControlFiles, watch: FolderWatch): Promise<
 
 function outputSize({ stdout, stderr }: ControlFiles): number {
   return statSync(stdout).size + statSync(stderr).size
-}
-
-async function isWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController()
-  try {
-    return await Promise.race([
-      promise.then(() => true),
-      sleep(ms, false, { signal: timer.signal }),
-    ])
-  } finally {
-    timer.abort()
-  }
-}
-
-async function unlessAborted<Value>(
-  promise: Promise<Value>,
-  signal: AbortSignal | undefined,
-): Promise<Value> {
-  if (!signal) return promise
-  if (signal.aborted) throw aborted(signal)
-  let onAbort: (() => void) | undefined
-  try {
-    return await Promise.race([
-      promise,
-      new Promise<never>((_resolve, reject) => {
-        onAbort = () => reject(aborted(signal))
-        signal.addEventListener('abort', onAbort)
-      }),
-    ])
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort)
-  }
-}
-
-function aborted(signal: AbortSignal): AppError {
-  return new AppError('aborted', 'no longer waiting', { cause: signal.reason })
 }

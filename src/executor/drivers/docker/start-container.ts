@@ -1,0 +1,99 @@
+import type Docker from 'dockerode'
+import { AppError } from '../../../shared/errors.js'
+import type { Container, ContainerSpec } from '../driver.js'
+import { createOptions } from './create-options.js'
+import { openContainer, removeContainer } from './docker-container.js'
+import { engineMessage, isEngineLost, statusOf, toDriverError } from './engine.js'
+import { pullImage } from './images.js'
+import type { Names } from './names.js'
+
+export interface DockerHost {
+  docker: Docker
+  names: Names
+  allowsPrivileged: boolean
+}
+
+export interface StartOptions {
+  /** Its exact name in the engine. */
+  name: string
+  spec: ContainerSpec
+  signal: AbortSignal
+}
+
+/**
+ * Creates and starts a container, or returns the one of that name. One that was started is never
+ * started again, for the engine would run its command once more.
+ */
+export async function startContainer(host: DockerHost, options: StartOptions): Promise<Container> {
+  const { name, spec, signal } = options
+  if (signal.aborted) throw aborted()
+  const container = await createOrFind(host, options)
+  try {
+    if (signal.aborted) throw aborted()
+    const { State: state } = await container.inspect()
+    if (state.Status !== 'created') return openContainer({ id: spec.id, container })
+    return await startCreated(container, spec)
+  } catch (error) {
+    // unless the engine is away: then the next try finds it
+    if (!isEngineLost(error)) await removeContainer(host.docker.getContainer(name))
+    throw startError(error, spec)
+  }
+}
+
+async function createOrFind(
+  host: DockerHost,
+  { name, spec, signal }: StartOptions,
+): Promise<Docker.Container> {
+  const { docker, names, allowsPrivileged } = host
+  const options = createOptions({ name, names, spec, allowsPrivileged })
+  for (let isPulled = false; ; isPulled = true) {
+    try {
+      return await docker.createContainer({ ...options, abortSignal: signal })
+    } catch (error) {
+      if (signal.aborted) throw aborted()
+      // the name is taken: by this very step, at an earlier try
+      if (statusOf(error) === 409) return docker.getContainer(name)
+      if (statusOf(error) !== 404 || isPulled)
+        throw toDriverError(error, 'container_failed', 'create container')
+      await pullImage(docker, spec.image, { onProgress: spec.onProgress, signal })
+    }
+  }
+}
+
+/** Attached before the start, so that no output is missed; the input is written behind it. */
+async function startCreated(container: Docker.Container, spec: ContainerSpec): Promise<Container> {
+  const hasInput = spec.stdin !== undefined
+  const attached = await container.attach({
+    stream: true,
+    hijack: hasInput,
+    stdin: hasInput,
+    stdout: true,
+    stderr: true,
+  })
+  // a connection that breaks later is noticed by its reader, if there is one
+  attached.on('error', () => undefined)
+  await container.start()
+  // a command that does not read its input, or ends before, is no failure
+  if (spec.stdin !== undefined) attached.end(spec.stdin)
+  return openContainer({ id: spec.id, container, attached })
+}
+
+/** What the engine says when there is no such program in the image. */
+const NOT_FOUND =
+  /exec(?::| ).*(?:executable file not found|no such file or directory|permission denied|is a directory)|stat .*: no such file or directory/s
+
+function startError(error: unknown, spec: ContainerSpec): AppError {
+  if (error instanceof AppError) return error
+  const [command] = spec.command
+  if (!isEngineLost(error) && NOT_FOUND.test(engineMessage(error)))
+    return new AppError(
+      'command_not_found',
+      `command not found or not executable in image "${spec.image.slice(0, 200)}": "${command.slice(0, 200)}"`,
+      { cause: error, details: { command: command.slice(0, 200) } },
+    )
+  return toDriverError(error, 'container_failed', 'start container')
+}
+
+function aborted(): AppError {
+  return new AppError('aborted', 'the start was aborted')
+}
