@@ -42,6 +42,8 @@ export async function ensureBusybox(): Promise<string> {
   await ensureEngine()
   const images = await docker('image', 'ls', '-q', BUSYBOX_IMAGE)
   if (images === '') await importImage(BUSYBOX_IMAGE, makeBusyboxRoot)
+  // what the examples call it
+  await docker('tag', BUSYBOX_IMAGE, 'busybox:latest')
   return BUSYBOX_IMAGE
 }
 

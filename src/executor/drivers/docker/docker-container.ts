@@ -1,8 +1,8 @@
 import type Docker from 'dockerode'
 import type { AppError } from '../../../shared/errors.js'
 import type { Container } from '../driver.js'
-import { isWithin, unlessAborted } from '../wait.js'
-import { statusOf, toDriverError } from './engine.js'
+import { isWithin, unlessAborted } from '../../../shared/wait.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { readAttached, readLog } from './read-output.js'
 import { createEnd } from './wait-for-end.js'
 

@@ -6,7 +6,7 @@ import {
   statusOf,
   toDriverError,
   type EngineOptions,
-} from './engine.js'
+} from '../../../shared/docker/engine.js'
 import { namesOf } from './names.js'
 import { removeNamespace } from './remove-namespace.js'
 import { startSandbox } from './sandboxes.js'

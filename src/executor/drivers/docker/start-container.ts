@@ -3,7 +3,12 @@ import { AppError } from '../../../shared/errors.js'
 import type { Container, ContainerSpec } from '../driver.js'
 import { createOptions } from './create-options.js'
 import { openContainer, removeContainer } from './docker-container.js'
-import { engineMessage, isEngineLost, statusOf, toDriverError } from './engine.js'
+import {
+  engineMessage,
+  isEngineLost,
+  statusOf,
+  toDriverError,
+} from '../../../shared/docker/engine.js'
 import { pullImage } from './images.js'
 import type { Names } from './names.js'
 

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExitStatus } from '../driver.js'
-import { isEngineLost, statusOf, toDriverError } from './engine.js'
+import { isEngineLost, statusOf, toDriverError } from '../../../shared/docker/engine.js'
 
 /** How a container ends, as the engine knows it, across restarts of the engine. */
 export interface End {
