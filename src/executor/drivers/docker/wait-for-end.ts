@@ -133,10 +133,10 @@ function openWait({ id, modem }: Docker.Container): Promise<AsyncIterable<unknow
     options: { _query: { condition: 'next-exit' }, _body: {} },
     statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
   }
-  // the callback has `any`
-  modem.dial(request, (error: unknown, answer: unknown) =>
-    error ? reject(error as Error) : resolve(answer as AsyncIterable<unknown>),
-  )
+  modem.dial(request, (error: Error | null, answer: AsyncIterable<unknown>) => {
+    if (error) reject(error)
+    else resolve(answer)
+  })
   return promise
 }
 
