@@ -32,7 +32,8 @@ test('a run waits for an engine that is stopped, says so, and goes on when it is
   await engine.start()
   assert.equal((await ended(server, runId)).status, 'success')
   assert.equal(outputOf((await getTasks(server, runId))[0]), 'here\n')
-  assert.equal(await engine.docker('ps', '-aq'), '')
+  // its row is written first, so that no other executor takes it for one that has to go on
+  await until('its container is gone', async () => (await engine.docker('ps', '-aq')) === '')
 })
 
 test('a pipeline brings the address of its own engine', async (t) => {
@@ -72,6 +73,65 @@ test('what cannot be started says why', async (t) => {
     await failure(escaping),
     /the path "\.\.\/\.\.\/etc" leads out of the default work dir/,
   )
+})
+
+test('a step may have any name; output is kept as the step wrote it', async (t) => {
+  const server = await startServer(t, { args: ['--driver=docker'] })
+  const names = [
+    'a b/c',
+    '../../x',
+    'ü“$(id)`',
+    '-rf',
+    '',
+    'a\nb\t',
+    '.',
+    '😀'.repeat(100),
+    'same',
+    'same',
+  ]
+  const script = String.raw`printf '\000\377%s\n\033[31mred\r' "$0"; printf 'no end' >&2`
+  const run = await runOnce(
+    server,
+    'names',
+    `export const pipeline = async () => {
+      const results = await Promise.all(${JSON.stringify(names)}.map((name) => runtime.run({
+        name, image: '${BUSYBOX_IMAGE}', command: { path: 'sh', args: ['-c', ${JSON.stringify(script)}, name] },
+      })))
+      for (const { code } of results) assert.equal(code, 0)
+    }`,
+  )
+  assert.equal(run.status, 'success', run.error_message)
+  const tasks = await getTasks(server, run.id)
+  assert.equal(tasks.length, names.length)
+  for (const [at, name] of names.entries()) {
+    const logs = await server.api(`/api/runs/${run.id}/logs?step=${at + 1}`)
+    const bytes = Buffer.from(await logs.arrayBuffer()).toString('latin1')
+    const shown = Buffer.from(name).toString('latin1')
+    assert.ok(bytes.includes(`\0\xff${shown}\n\x1b[31mred\r`), JSON.stringify([name, bytes]))
+    assert.ok(bytes.includes('no end'))
+  }
+})
+
+test('an end by a signal, and by want of memory', async (t) => {
+  const server = await startServer(t, { args: ['--driver=docker'] })
+  const hog = 'x=; while :; do x=$x$x$x$(head -c 1000000 /dev/zero | tr "\\0" x); done'
+  const run = await runOnce(
+    server,
+    'ends',
+    `const run = (name, script, more = {}) => runtime.run({ name, image: '${BUSYBOX_IMAGE}',
+      command: { path: 'sh', args: ['-c', script] }, ...more })
+    export const pipeline = async () => {
+      assert.equal((await run('signal', 'sh -c "kill -SEGV \\$\\$"; exit $?')).code, 139)
+      assert.equal((await run('memory', ${JSON.stringify(hog)}, { containerLimits: { memory: 33554432 } })).code, 137)
+      const { status, code } = await run('time', 'echo begun; sleep 600', { timeout: '2s' })
+      assert.equal(status + code, 'abort124')
+    }`,
+  )
+  assert.equal(run.status, 'success', run.error_message)
+  const [signal, memory, time] = await getTasks(server, run.id)
+  assert.equal(signal?.payload.code, 139)
+  assert.equal(memory?.payload.error_message, 'killed: out of memory')
+  assert.deepEqual([time?.payload.status, outputOf(time)], ['abort', 'begun\n'])
 })
 
 /** The machine's engine at a TCP port. */
