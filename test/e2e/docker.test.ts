@@ -121,7 +121,7 @@ test('an end by a signal, and by want of memory', async (t) => {
     `const run = (name, script, more = {}) => runtime.run({ name, image: '${BUSYBOX_IMAGE}',
       command: { path: 'sh', args: ['-c', script] }, ...more })
     export const pipeline = async () => {
-      assert.equal((await run('signal', 'sh -c "kill -SEGV \\$\\$"; exit $?')).code, 139)
+      assert.equal((await run('signal', "sh -c 'kill -SEGV $$'; exit $?")).code, 139)
       assert.equal((await run('memory', ${JSON.stringify(hog)}, { containerLimits: { memory: 33554432 } })).code, 137)
       const { status, code } = await run('time', 'echo begun; sleep 600', { timeout: '2s' })
       assert.equal(status + code, 'abort124')
