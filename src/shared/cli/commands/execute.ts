@@ -44,6 +44,7 @@ export const executeCommand: CommandSpec = {
   description:
     'Runs one pipeline from its file, imports included, without a server, and exits with 0 or 1. Ctrl-C stops it. Arguments that look like flags go behind --.',
   operands: '<file> [args...]',
+  completes: 'file',
   flags: FLAGS,
   examples: [
     'pocketci execute hello.ts',
