@@ -30,11 +30,14 @@ install_packages() {
   count "lock file" npm ci --dry-run --no-audit --no-fund
 }
 
-# Debian packages that tests need: strace shows the order of system calls, chromium opens pages
+# Debian packages that tests need: strace shows the order of system calls, chromium opens pages, zsh and
+# fish complete command lines
 install_tools() {
   local missing=()
   command -v strace >/dev/null || missing+=(strace)
   command -v chromium >/dev/null || missing+=(chromium)
+  command -v zsh >/dev/null || missing+=(zsh)
+  command -v fish >/dev/null || missing+=(fish)
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "tests need ${missing[*]}: install them with your package manager"

@@ -24,6 +24,8 @@ export interface CommandSpec {
   flags: FlagTable
   /** Everything behind the first operand belongs to the pipeline, flags included. */
   isPassThrough?: boolean
+  /** For programs, not for people: no help lists it. */
+  isHidden?: boolean
   examples: readonly string[]
   /** Answers the exit code. What it throws is reported as an error. */
   run(call: CommandCall): Promise<number>

@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command-spec.js'
+import { completionCommand } from './commands/completion.js'
 import { executeCommand } from './commands/execute.js'
 import { lsCommand } from './commands/pipeline-ls.js'
 import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
@@ -27,7 +28,7 @@ export function isGroup(node: CommandNode): node is CommandGroup {
   return 'commands' in node
 }
 
-/** All that `pocketci` does, but for what is about this table itself: help and completion. */
+/** All that `pocketci` does, but for what is about this table itself: help and what shells ask. */
 export const COMMAND_TREE: readonly CommandNode[] = [
   serverCommand,
   apiCommand,
@@ -54,4 +55,5 @@ export const COMMAND_TREE: readonly CommandNode[] = [
   },
   driversCommand,
   featuresCommand,
+  completionCommand,
 ]

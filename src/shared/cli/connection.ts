@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Environment, FlagTable, ValuesOf } from '../config/flag.js'
-import { text, type Kind } from '../config/kinds.js'
+import { path, text, type Kind } from '../config/kinds.js'
 import { findSavedToken } from './auth-config.js'
 
 const group = 'Connection'
@@ -33,7 +33,7 @@ export const CONNECTION_FLAGS = {
     group,
   },
   'config-file': {
-    kind: text,
+    kind: path,
     short: 'c',
     env: 'CI_AUTH_CONFIG',
     defaultText: '~/.pocketci/auth.config',

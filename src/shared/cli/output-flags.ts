@@ -11,6 +11,7 @@ const colorChoice: Kind<ColorChoice> = {
   placeholder: 'WHEN',
   arity: 'switch',
   isSyntax: true,
+  completes: ['auto', 'always', 'never'],
   parse(texts) {
     const text = (texts.at(-1) ?? '').toLowerCase()
     if (['', 'true', 'always', 'yes', '1'].includes(text)) return 'always'

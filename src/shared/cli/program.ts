@@ -3,6 +3,7 @@ import { readFlags } from '../config/read-flags.js'
 import { CliCommand } from './cli-command.js'
 import type { CliContext, CommandSpec } from './command-spec.js'
 import { COMMAND_TREE, isGroup } from './command-tree.js'
+import { completeCommand } from './commands/complete.js'
 import { readVersion } from './version.js'
 
 export interface Program {
@@ -37,6 +38,7 @@ export function buildProgram(context: CliContext): Program {
       for (const spec of node.commands) add(group, spec)
     }
   }
+  add(root, completeCommand(COMMAND_TREE))
 
   return {
     async run(args) {

@@ -1,7 +1,7 @@
 import type { FlagTable } from './flag.js'
 import { GLOBAL_FLAGS } from './global-flags.js'
 import { allowedDrivers, driverName, features, globalSecrets, storageFile } from './server-kinds.js'
-import { duration, filledText, integer, text } from './kinds.js'
+import { duration, filledText, integer, path, text } from './kinds.js'
 import { LATER_FLAGS } from './later-flags.js'
 
 /** Megabytes that still fit the sizes of a 32-bit sandbox. */
@@ -83,7 +83,7 @@ export const SERVER_FLAGS = {
     group: 'Drivers and features',
   },
   'native-root': {
-    kind: filledText,
+    kind: path,
     env: 'CI_NATIVE_ROOT',
     defaultText: '/var/tmp/pocketci-<hash of the storage path>',
     doc: 'folder of the workspaces of native steps',

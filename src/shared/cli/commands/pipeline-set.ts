@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { DRIVERS } from '../../config/config.js'
 import type { FlagTable } from '../../config/flag.js'
-import { boolean, choice, filledText, quote, text, type Kind } from '../../config/kinds.js'
+import { boolean, choice, filledText, path, quote, text, type Kind } from '../../config/kinds.js'
 import { readFlags } from '../../config/read-flags.js'
 import { globalSecrets, type GlobalSecret } from '../../config/server-kinds.js'
 import { AppError } from '../../errors.js'
@@ -11,6 +12,7 @@ import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.j
 import { driverConfigOf, DRIVER_FLAGS } from '../driver-flags.js'
 import { parseSecretFile } from '../given-secrets.js'
 import { JSON_FLAG } from '../output-flags.js'
+import { pipelinePath } from '../remote-pipelines.js'
 import { checkFile, contentTypeOf, pipelineNameOf, readTextFile } from '../pipeline-file.js'
 
 const group = 'Pipeline'
@@ -34,7 +36,7 @@ const resume: Kind<boolean | undefined> = {
 const FLAGS = {
   name: { kind: filledText, short: 'n', defaultText: "the file's name", doc: 'name', group },
   driver: {
-    kind: text,
+    kind: { ...text, completes: DRIVERS },
     short: 'd',
     env: 'CI_DRIVER',
     defaultText: "the server's",
@@ -47,7 +49,7 @@ const FLAGS = {
     doc: 'secret of the pipeline; repeatable, a comma is part of the value',
     group,
   },
-  'secret-file': { kind: filledText, doc: 'file with KEY=VALUE a line; --secret wins', group },
+  'secret-file': { kind: path, doc: 'file with KEY=VALUE a line; --secret wins', group },
   resume: {
     kind: resume,
     default: 'false',
@@ -179,8 +181,7 @@ async function put(
   name: string,
   body: unknown,
 ): Promise<z.infer<typeof storedSchema>> {
-  const path = `/api/pipelines/${encodeURIComponent(name)}`
-  const response = await request(connection, path, { method: 'PUT', body })
+  const response = await request(connection, pipelinePath(name), { method: 'PUT', body })
   if (response.ok) return await readJson(response, storedSchema)
   const refused = await refusal(connection, response)
   if (response.status === 401 || response.status === 403) throw refused
