@@ -1,5 +1,6 @@
 import type { CommandSpec } from './command-spec.js'
 import { completionCommand } from './commands/completion.js'
+import { doctorCommand } from './commands/doctor.js'
 import { executeCommand } from './commands/execute.js'
 import { lsCommand } from './commands/pipeline-ls.js'
 import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
@@ -55,5 +56,6 @@ export const COMMAND_TREE: readonly CommandNode[] = [
   },
   driversCommand,
   featuresCommand,
+  doctorCommand,
   completionCommand,
 ]
