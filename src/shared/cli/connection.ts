@@ -56,7 +56,7 @@ export function toConnection(
 ): Connection {
   const { username, password } = new URL(flags['server-url'])
   // by text, not through URL: saved tokens are found by the address exactly as it was written
-  const url = flags['server-url'].replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1').replace(/\/+$/, '')
+  const url = flags['server-url'].replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1').replace(/\/+$/, '')
   const file = flags['config-file'] ?? join(env['HOME'] ?? homedir(), '.pocketci', 'auth.config')
   const token = flags['auth-token'] ?? findSavedToken(file, url)
   if (token) return { url, authorization: `Bearer ${token}` }

@@ -146,6 +146,13 @@ describe('who the command line says it is', () => {
     assert.equal(header, `Basic ${Buffer.from('me:p@ss').toString('base64')}`)
   })
 
+  it('keeps all of a password from what it shows, also one with an @ that should be escaped', async () => {
+    const args = ['pipeline', 'ls', '-s', 'http://me:hun@ter2@127.0.0.1:1/']
+    const { stderr } = await runCli(args)
+    assert.match(stderr, /could not connect to server: http:\/\/127\.0\.0\.1:1: /)
+    assert.doesNotMatch(stderr, /hun|ter2/)
+  })
+
   it('a token, which replaces them', async (t) => {
     assert.equal(await authorizationOf(t, ['-t', 'abc'], {}, 'me:p@'), 'Bearer abc')
     assert.equal(await authorizationOf(t, [], { CI_AUTH_TOKEN: 'def' }), 'Bearer def')

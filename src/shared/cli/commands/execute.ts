@@ -6,6 +6,7 @@ import { readFlags } from '../../config/read-flags.js'
 import { SERVER_FLAGS } from '../../config/server-flags.js'
 import { abortOnSignals } from '../../signals.js'
 import type { CommandSpec } from '../command-spec.js'
+import { EXECUTE_FLAGS, mergeSecrets } from '../execute-flags.js'
 import { executePipeline } from '../execute-pipeline.js'
 import { checkFile, contentTypeOf } from '../pipeline-file.js'
 import { openTemporaryStorage } from '../temporary-storage.js'
@@ -35,6 +36,7 @@ const FLAGS = {
     group: 'Run',
   },
   ...SHARED_FLAGS,
+  ...EXECUTE_FLAGS,
 } as const satisfies FlagTable
 
 export const executeCommand: CommandSpec = {
@@ -58,7 +60,7 @@ export const executeCommand: CommandSpec = {
     using storage = openTemporaryStorage((path) =>
       loadConfig(
         {
-          ...pickShared(given),
+          ...pickShared(mergeSecrets(given)),
           'log-level': [flags['log-level']],
           'storage-sqlite-path': [path],
           'max-in-flight': ['1'],
