@@ -40,7 +40,7 @@ function sectionOf(words: string, { operands }: CommandSpec): string {
 
 /** The flags of a section's tables, by their long names; the cells as they are. */
 function rowsOf(section: string): Map<string, string> {
-  const rows = section.split('\n').filter((line) => /^\| `-/.test(line))
+  const rows = section.split('\n').filter((line) => line.startsWith('| `-'))
   return new Map(rows.map((row) => [/`--([\w-]+)`/.exec(row)?.[1] ?? row, row]))
 }
 
