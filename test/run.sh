@@ -31,13 +31,18 @@ install_packages() {
 }
 
 # Debian packages that tests need: strace shows the order of system calls, chromium opens pages, zsh and
-# fish complete command lines
+# fish complete command lines, the Docker engine runs steps in images that are made of busybox, also at
+# the other end of SSH
 install_tools() {
   local missing=()
   command -v strace >/dev/null || missing+=(strace)
   command -v chromium >/dev/null || missing+=(chromium)
   command -v zsh >/dev/null || missing+=(zsh)
   command -v fish >/dev/null || missing+=(fish)
+  command -v dockerd >/dev/null || missing+=(docker.io)
+  command -v iptables >/dev/null || missing+=(iptables)
+  ldd /bin/busybox 2>&1 | grep -q 'not a dynamic' || missing+=(busybox-static)
+  [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "tests need ${missing[*]}: install them with your package manager"

@@ -4,8 +4,10 @@ import type { Config } from '../shared/config/config.js'
 import { watchDatabases } from '../shared/db/change-signal.js'
 import type { Executor } from '../shared/db/executors.js'
 import { logsPathOf, openDatabase } from '../shared/db/open.js'
+import { createSecrets } from '../shared/db/secrets.js'
 import { openWriter } from '../shared/db/writer/open-writer.js'
 import type { Logger } from '../shared/logger.js'
+import { createDriverSettings } from '../shared/secrets/driver-config.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import { startClaimLoop, type ClaimLoop } from './claim/claim-loop.js'
 import { openDriver } from './drivers/open-driver.js'
@@ -70,8 +72,18 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     pool,
     logger,
     async cleanUp({ run, pipeline }) {
-      const name = pipeline.driver === '' ? config.drivers.default : pipeline.driver
-      await using driver = await openDriver(name, { namespace: `ci-${run.id}`, config, logger })
+      const findSettings = createDriverSettings({
+        secrets: () => createSecrets(reader.db),
+        masterKey,
+        pipelineId: pipeline.id,
+      })
+      const namespace = `ci-${run.id}`
+      await using driver = await openDriver(pipeline.driver, {
+        namespace,
+        config,
+        logger,
+        findSettings,
+      })
       await driver.removeAll()
     },
     signal: stopping,

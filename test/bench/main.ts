@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { benchDockerStep } from './docker-step.js'
 import { benchFirstInstruction } from './first-instruction.js'
 import { benchFirstLine } from './first-line.js'
 import { benchIdle } from './idle.js'
-import { benchLoudStep } from './loud-step.js'
+import { benchLoudDockerStep, benchLoudStep } from './loud-step.js'
 import { benchRuns } from './runs-per-second.js'
 import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
@@ -19,6 +20,8 @@ const BENCHES = {
   runs: benchRuns,
   triggers: benchTriggers,
   'loud-step': benchLoudStep,
+  'docker-step': benchDockerStep,
+  'docker-loud-step': benchLoudDockerStep,
   idle: benchIdle,
 }
 

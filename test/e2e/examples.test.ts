@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
+import { DRIVERS } from '../../src/shared/config/config.js'
+import { ensureBusybox } from '../helpers/docker-engine.js'
 import { runCommand } from '../helpers/process.js'
 import { BIN, repoPath } from '../helpers/repo.js'
 import { startServer } from '../helpers/server.js'
@@ -21,9 +23,15 @@ test('every example has a test', () => {
   )
 })
 
-for (const [file, output] of Object.entries(EXAMPLES))
-  test(`the example ${file} runs on a server and without one`, async (t) => {
-    const server = await startServer(t)
+const CASES = DRIVERS.flatMap((driver) =>
+  Object.entries(EXAMPLES).map(([file, output]) => ({ driver, file, output })),
+)
+
+before(ensureBusybox)
+
+for (const { driver, file, output } of CASES)
+  test(`the example ${file} runs on a server and without one (${driver})`, async (t) => {
+    const server = await startServer(t, { args: [`--driver=${driver}`] })
     const name = file.replace('.ts', '')
     const set = await server.cli('pipeline', 'set', repoPath(`examples/${file}`))
     assert.equal(set.code, 0, set.stderr)
@@ -33,7 +41,7 @@ for (const [file, output] of Object.entries(EXAMPLES))
     const local = await runCommand(process.execPath, [
       BIN,
       'execute',
-      '--driver=native',
+      `--driver=${driver}`,
       repoPath(`examples/${file}`),
     ])
     assert.equal(local.code, 0, local.stderr)

@@ -7,6 +7,7 @@ import type { RunOutcome, Waiting } from '../../shared/db/runs.js'
 import { createSecrets } from '../../shared/db/secrets.js'
 import { createWriterClient } from '../../shared/db/writer/writer-client.js'
 import { createRedactor } from '../../shared/redact/redactor.js'
+import { createDriverSettings } from '../../shared/secrets/driver-config.js'
 import { createSecretReader } from '../../shared/secrets/secret-reader.js'
 import type { Driver } from '../drivers/driver.js'
 import { createLauncherClient } from '../drivers/native/launcher/launcher-client.js'
@@ -285,12 +286,26 @@ function openLazily(open: () => Db): Disposable & { get(): Db } {
 
 /** Allowed at the time of the run as well: the list may have shrunk since the pipeline was set. */
 async function openRunDriver(
-  { claimed, config }: ThreadTask,
+  { claimed, config, masterKey }: ThreadTask,
   logger: Logger,
   startProcess: StartProcess,
 ): Promise<Driver> {
-  const name = claimed.pipeline.driver === '' ? config.drivers.default : claimed.pipeline.driver
-  return openDriver(name, { namespace: `ci-${claimed.run.id}`, config, logger, startProcess })
+  using reader = openLazily(() =>
+    openDatabase(config.storage.path, { mode: 'read', attach: config.secrets.path }),
+  )
+  const findSettings = createDriverSettings({
+    secrets: () => createSecrets(reader.get()),
+    masterKey: Buffer.from(masterKey),
+    pipelineId: claimed.pipeline.id,
+  })
+  const namespace = `ci-${claimed.run.id}`
+  return await openDriver(claimed.pipeline.driver, {
+    namespace,
+    config,
+    logger,
+    findSettings,
+    startProcess,
+  })
 }
 
 async function removeAll(driver: Driver, logger: Logger): Promise<void> {

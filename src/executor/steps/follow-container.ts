@@ -58,8 +58,8 @@ export async function followContainer(options: FollowOptions): Promise<Container
       output.skip(chunk.skippedBytes ?? 0)
     }
     if (detached.signal.aborted) throw detachedError()
-    const status = await container.wait(detached.signal)
-    const captured = await output.end()
+    // the log is synced while the container is being taken down
+    const [status, captured] = await Promise.all([container.wait(detached.signal), output.end()])
     if (signal.aborted) return { type: 'aborted', ...captured }
     if (timeout?.aborted) return { type: 'timed_out', ...captured }
     if (status.isLost) return { type: 'lost', ...captured }

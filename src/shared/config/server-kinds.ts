@@ -1,9 +1,19 @@
 import { resolve } from 'node:path'
 import { isReservedSecret } from '../secrets/reserved.js'
-import { DRIVERS, FEATURES, type Feature } from './config.js'
-import { checked, list, pairs, path as filePath, quote, text, type Kind } from './kinds.js'
+import { parseEngineAddress } from '../docker/engine-address.js'
+import { DRIVERS, FEATURES, type DriverName, type Feature } from './config.js'
+import {
+  checked,
+  filledText,
+  list,
+  pairs,
+  path as filePath,
+  quote,
+  text,
+  type Kind,
+} from './kinds.js'
 
-export const driverName: Kind<string> = {
+export const driverName: Kind<DriverName> = {
   ...checked(text, (name) => knownDriver(name)),
   completes: DRIVERS,
 }
@@ -30,6 +40,12 @@ export const storageFile: Kind<string> = checked(filePath, (path) => {
   return resolve(path)
 })
 
+/** Of a Docker engine. */
+export const dockerHost: Kind<string> = checked(filledText, (host) => {
+  parseEngineAddress(host)
+  return host
+})
+
 export interface GlobalSecret {
   key: string
   value: string
@@ -52,8 +68,9 @@ export const globalSecrets: Kind<GlobalSecret[]> = checked(pairs, (texts) =>
   }),
 )
 
-function knownDriver(name: string): string {
-  if (DRIVERS.some((known) => known === name)) return name
+function knownDriver(name: string): DriverName {
+  const found = DRIVERS.find((known) => known === name)
+  if (found) return found
   throw new Error(`unknown driver ${quote(name)}; ${knownDrivers()}`)
 }
 

@@ -33,7 +33,9 @@ describe('the configuration of a server', () => {
       leaseTtlMs: 15_000,
       executors: 1,
     })
-    assert.equal(config.drivers.default, 'native')
+    assert.equal(config.drivers.default, '')
+    assert.equal(config.drivers.docker.host, 'unix:///var/run/docker.sock')
+    assert.equal(config.drivers.docker.allowsPrivileged, false)
     assert.deepEqual(config.drivers.allowed, ['*'])
     assert.equal(config.drivers.nativeUser, 'nobody')
     assert.match(config.drivers.nativeRoot, /\/pocketci-[0-9a-f]{8}$/)
@@ -150,13 +152,13 @@ describe('faults of a configuration', () => {
 
   it('an unknown driver lists the known ones', () => {
     assert.deepEqual(faultsOf({ driver: ['podman'] }), [
-      '--driver: unknown driver "podman"; known drivers: native',
+      '--driver: unknown driver "podman"; known drivers: docker, native',
     ])
-    assert.deepEqual(faultsOf({ 'allowed-drivers': ['docker'] }), [
-      '--allowed-drivers: unknown driver "docker"; known drivers: native',
+    assert.deepEqual(faultsOf({ 'allowed-drivers': ['docker,k9s'] }), [
+      '--allowed-drivers: unknown driver "k9s"; known drivers: docker, native',
     ])
     assert.deepEqual(faultsOf({ 'allowed-drivers': [','] }), [
-      '--allowed-drivers: no driver is allowed; known drivers: native',
+      '--allowed-drivers: no driver is allowed; known drivers: docker, native',
     ])
   })
 

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Config } from '../../config/config.js'
 import type { FlagTable } from '../../config/flag.js'
-import { boolean, filledText, path } from '../../config/kinds.js'
+import { boolean } from '../../config/kinds.js'
 import { loadConfig } from '../../config/load-config.js'
 import { readFlags } from '../../config/read-flags.js'
 import { SERVER_FLAGS } from '../../config/server-flags.js'
@@ -23,20 +23,6 @@ const OWN_FLAGS = {
     kind: boolean,
     default: 'false',
     doc: 'read databases of any size through, with their indexes; a minute for a few gigabytes',
-    group: 'Doctor',
-  },
-  'docker-host': {
-    kind: filledText,
-    env: 'CI_DOCKER_HOST',
-    defaultText: 'DOCKER_HOST, or unix:///var/run/docker.sock',
-    doc: 'address of the Docker engine',
-    group: 'Doctor',
-  },
-  'docker-cert-path': {
-    kind: path,
-    env: 'CI_DOCKER_CERT_PATH',
-    defaultText: 'DOCKER_CERT_PATH',
-    doc: 'folder with ca.pem, cert.pem and key.pem, for TLS to the engine',
     group: 'Doctor',
   },
   ...OUTPUT_FLAGS,
@@ -62,10 +48,7 @@ export const doctorCommand: CommandSpec = {
     const config = loadConfig(given, context.env)
     const show = flags.json ? undefined : createPrinter(context, createPaint(context, flags.color))
     const findings: Finding[] = []
-    const host = flags['docker-host'] ?? context.env['DOCKER_HOST']
-    const certPath = flags['docker-cert-path'] ?? context.env['DOCKER_CERT_PATH']
-    const docker = { host: host || 'unix:///var/run/docker.sock', certPath: certPath || undefined }
-    for (const [name, check] of listChecks(config, { docker, isFull: flags.full }))
+    for (const [name, check] of listChecks(config, flags.full))
       for (const finding of await runCheck(name, check)) {
         findings.push(finding)
         show?.(finding)
@@ -75,12 +58,7 @@ export const doctorCommand: CommandSpec = {
   },
 }
 
-interface Choices {
-  docker: { host: string; certPath: string | undefined }
-  isFull: boolean
-}
-
-function listChecks(config: Config, { docker, isFull }: Choices): [string, Check][] {
+function listChecks(config: Config, isFull: boolean): [string, Check][] {
   const { drivers, storage, secrets, http } = config
   const folder = dirname(storage.path)
   return [
@@ -103,7 +81,7 @@ function listChecks(config: Config, { docker, isFull }: Choices): [string, Check
       'docker',
       () =>
         checkDocker({
-          ...docker,
+          ...drivers.docker,
           ...roleOf('docker', config),
         }),
     ],
