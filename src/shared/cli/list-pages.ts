@@ -14,15 +14,13 @@ export interface PageOptions<T> {
   /** This page alone; all of them unless given. */
   page?: number | undefined
   perPage: number
-  /** What a refusal means here; see `refusal`. */
-  known?: Readonly<Record<number, string>>
   signal?: AbortSignal
 }
 
 /** The items of a list, a page at a time: the next one is asked for when this one was taken. */
 export async function* listPages<T>(
   connection: Connection,
-  { path, item, page, perPage, known = {}, signal }: PageOptions<T>,
+  { path, item, page, perPage, signal }: PageOptions<T>,
 ): AsyncGenerator<T[]> {
   const schema = z.object({ items: z.array(item), has_next: z.boolean().default(false) })
   const options: RequestOptions = signal ? { signal } : {}
@@ -33,7 +31,7 @@ export async function* listPages<T>(
       `${path}${path.includes('?') ? '&' : '?'}${query}`,
       options,
     )
-    if (!response.ok) throw await refusal(connection, response, known)
+    if (!response.ok) throw await refusal(connection, response)
     const { items, has_next: hasNext } = await readJson(response, schema)
     yield items
     if (page !== undefined || !hasNext || items.length === 0) return

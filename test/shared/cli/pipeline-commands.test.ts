@@ -84,6 +84,17 @@ describe('pipeline ls', () => {
     assert.doesNotMatch(stdout, /[\u001b\u202e]/)
   })
 
+  it('does not let an error of the server steer it either', async (t) => {
+    const { url } = await startHttpStandIn(t, (_, response) => {
+      response.writeHead(502).end('bad \u001b]0;gateway')
+    })
+    const { stderr } = await runCli(['pipeline', 'ls', '-s', url])
+    assert.equal(
+      stderr,
+      'pocketci: error: list pipelines: server returned 502: bad \ufffd]0;gateway\n',
+    )
+  })
+
   it('says so when the address is not that of a pocketci server', async (t) => {
     const { url } = await startHttpStandIn(t, (_, response) => void response.end('<html>'))
     const { code, stderr } = await runCli(['pipeline', 'ls', '-s', url])

@@ -4,6 +4,7 @@ import { during, refusal, request } from '../client.js'
 import type { CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection } from '../connection.js'
 import { findPipeline, pipelinePath } from '../remote-pipelines.js'
+import { printable } from '../printable.js'
 
 const FLAGS = { ...CONNECTION_FLAGS } as const satisfies FlagTable
 
@@ -23,7 +24,7 @@ export const rmCommand: CommandSpec = {
       if (response.ok) return
       throw await refusal(connection, response, { 404: `pipeline "${id}" not found` })
     })
-    context.stdout.write(`Pipeline '${name}' deleted successfully (ID: ${id})\n`)
+    context.stdout.write(`Pipeline '${printable(name)}' deleted successfully (ID: ${id})\n`)
     return 0
   },
 }

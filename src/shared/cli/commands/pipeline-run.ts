@@ -6,6 +6,7 @@ import { abortOnSignals, signalExitCode, type StopSignals } from '../../signals.
 import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
+import { printableLines } from '../printable.js'
 import { readBytes } from '../read-text.js'
 import { pipelinePath } from '../remote-pipelines.js'
 import { runPath, runTexts } from '../remote-runs.js'
@@ -136,10 +137,10 @@ async function showEvents(
           await writeTo(context[event.stream], event.data)
           break
         case 'error':
-          context.stderr.write(`error: ${event.message}\n`)
+          context.stderr.write(`error: ${printableLines(event.message)}\n`)
           return 1
         case 'exit':
-          if (event.message) context.stderr.write(`${event.message}\n`)
+          if (event.message) context.stderr.write(`${printableLines(event.message)}\n`)
           return event.code
       }
     }

@@ -13,6 +13,7 @@ import { driverConfigOf, DRIVER_FLAGS } from '../driver-flags.js'
 import { parseSecretFile } from '../given-secrets.js'
 import { JSON_FLAG } from '../output-flags.js'
 import { pipelinePath } from '../remote-pipelines.js'
+import { printable } from '../printable.js'
 import { checkFile, contentTypeOf, pipelineNameOf, readTextFile } from '../pipeline-file.js'
 
 const group = 'Pipeline'
@@ -144,7 +145,7 @@ export const setCommand: CommandSpec = {
       return 0
     }
     const lines = [
-      `Pipeline '${name}' uploaded successfully!`,
+      `Pipeline '${printable(name)}' uploaded successfully!`,
       `  ID: ${id}`,
       `  URL: ${url}`,
       `  Server: ${connection.url}`,

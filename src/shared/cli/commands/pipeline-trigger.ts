@@ -7,6 +7,7 @@ import type { CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection } from '../connection.js'
 import { JSON_FLAG } from '../output-flags.js'
 import { findPipeline, pipelinePath } from '../remote-pipelines.js'
+import { printable } from '../printable.js'
 
 const group = 'Run'
 const later = 'pass arguments with --args'
@@ -52,7 +53,7 @@ export const triggerCommand: CommandSpec = {
     context.stdout.write(
       flags.json
         ? `${JSON.stringify(run)}\n`
-        : `Pipeline '${name}' triggered successfully (run: ${run.run_id})\n`,
+        : `Pipeline '${printable(name)}' triggered successfully (run: ${run.run_id})\n`,
     )
     return 0
   },

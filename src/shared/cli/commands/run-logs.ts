@@ -6,6 +6,7 @@ import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
 import { readFollowEvents } from '../follow-events.js'
+import { printableLines } from '../printable.js'
 import { readBytes } from '../read-text.js'
 import { listTasks, runPath, runTexts } from '../remote-runs.js'
 import { writeTo } from '../write-to.js'
@@ -101,7 +102,7 @@ async function followLogs({ context, connection, id, step }: LogRequest): Promis
             )
           break
         case 'end':
-          if (event.message) stderr.write(`${event.message}\n`)
+          if (event.message) stderr.write(`${printableLines(event.message)}\n`)
           return event.isGood ? 0 : 1
       }
     return undefined
