@@ -30,12 +30,15 @@ install_packages() {
   count "lock file" npm ci --dry-run --no-audit --no-fund
 }
 
-# Debian packages that tests need: strace shows the order of system calls, chromium opens pages,
-# the Docker engine runs steps in images that are made of busybox, also at the other end of SSH
+# Debian packages that tests need: strace shows the order of system calls, chromium opens pages, zsh and
+# fish complete command lines, the Docker engine runs steps in images that are made of busybox, also at
+# the other end of SSH
 install_tools() {
   local missing=()
   command -v strace >/dev/null || missing+=(strace)
   command -v chromium >/dev/null || missing+=(chromium)
+  command -v zsh >/dev/null || missing+=(zsh)
+  command -v fish >/dev/null || missing+=(fish)
   command -v dockerd >/dev/null || missing+=(docker.io)
   command -v iptables >/dev/null || missing+=(iptables)
   ldd /bin/busybox 2>&1 | grep -qE 'not a dynamic|statically' || missing+=(busybox-static)

@@ -8,7 +8,7 @@ import {
   globalSecrets,
   storageFile,
 } from './server-kinds.js'
-import { boolean, duration, filledText, integer, text } from './kinds.js'
+import { boolean, duration, filledText, integer, path, text } from './kinds.js'
 import { LATER_FLAGS } from './later-flags.js'
 
 /** Megabytes that still fit the sizes of a 32-bit sandbox. */
@@ -91,7 +91,7 @@ export const SERVER_FLAGS = {
     group: 'Drivers and features',
   },
   'docker-cert-path': {
-    kind: filledText,
+    kind: path,
     env: 'CI_DOCKER_CERT_PATH',
     alsoEnv: 'DOCKER_CERT_PATH',
     doc: 'folder with ca.pem, cert.pem and key.pem, for TLS to the Docker engine; DOCKER_CERT_PATH counts too',
@@ -112,7 +112,7 @@ export const SERVER_FLAGS = {
     group: 'Drivers and features',
   },
   'native-root': {
-    kind: filledText,
+    kind: path,
     env: 'CI_NATIVE_ROOT',
     defaultText: '/var/tmp/pocketci-<hash of the storage path>',
     doc: 'folder of the workspaces of native steps',

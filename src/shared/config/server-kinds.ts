@@ -2,9 +2,21 @@ import { resolve } from 'node:path'
 import { isReservedSecret } from '../secrets/reserved.js'
 import { parseEngineAddress } from '../docker/engine-address.js'
 import { DRIVERS, FEATURES, type DriverName, type Feature } from './config.js'
-import { checked, filledText, list, pairs, quote, text, type Kind } from './kinds.js'
+import {
+  checked,
+  filledText,
+  list,
+  pairs,
+  path as filePath,
+  quote,
+  text,
+  type Kind,
+} from './kinds.js'
 
-export const driverName: Kind<DriverName> = checked(text, (name) => knownDriver(name))
+export const driverName: Kind<DriverName> = {
+  ...checked(text, (name) => knownDriver(name)),
+  completes: DRIVERS,
+}
 
 /** `['*']` for all; it wins over names beside it. */
 export const allowedDrivers: Kind<string[]> = checked(list, (names) => {
@@ -20,7 +32,7 @@ export const features: Kind<Feature[]> = checked(list, (names) => {
 })
 
 /** The file's absolute path. */
-export const storageFile: Kind<string> = checked(filledText, (path) => {
+export const storageFile: Kind<string> = checked(filePath, (path) => {
   if (path.startsWith(':memory:') || path.startsWith('file:'))
     throw new Error(
       `${quote(path)} is not a file: the server's processes share the database, so give a path`,

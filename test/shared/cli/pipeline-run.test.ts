@@ -82,6 +82,16 @@ describe('pipeline run', () => {
     assert.equal(stderr, 'error: disk full\n')
   })
 
+  it('fails with a code that the system cannot keep, and no message steers the terminal', async (t) => {
+    const { url } = await startHttpStandIn(t, (_, response) => {
+      openStream(response)({ event: 'exit', code: 256, run_id: 'r', message: 'a\u001b[2J\tb\nc' })
+      response.end()
+    })
+    const { code, stderr } = await runCli([...RUN, url, 'hello'])
+    assert.equal(code, 1)
+    assert.equal(stderr, 'a\ufffd[2J\tb\nc\n')
+  })
+
   it('does not read an endless line into memory', async (t) => {
     const { url } = await startHttpStandIn(t, (_, response) => {
       openStream(response)

@@ -7,6 +7,7 @@ import { SERVER_FLAGS } from '../../config/server-flags.js'
 import { driverName } from '../../config/server-kinds.js'
 import { abortOnSignals } from '../../signals.js'
 import type { CommandSpec } from '../command-spec.js'
+import { EXECUTE_FLAGS, mergeSecrets } from '../execute-flags.js'
 import { executePipeline } from '../execute-pipeline.js'
 import { checkFile, contentTypeOf } from '../pipeline-file.js'
 import { openTemporaryStorage } from '../temporary-storage.js'
@@ -45,6 +46,7 @@ const FLAGS = {
     group: 'Run',
   },
   ...SHARED_FLAGS,
+  ...EXECUTE_FLAGS,
 } as const satisfies FlagTable
 
 export const executeCommand: CommandSpec = {
@@ -54,6 +56,7 @@ export const executeCommand: CommandSpec = {
   description:
     'Runs one pipeline from its file, imports included, without a server, and exits with 0 or 1. Ctrl-C stops it. Arguments that look like flags go behind --.',
   operands: '<file> [args...]',
+  completes: 'file',
   flags: FLAGS,
   examples: [
     'pocketci execute hello.ts',
@@ -67,7 +70,7 @@ export const executeCommand: CommandSpec = {
     using storage = openTemporaryStorage((path) =>
       loadConfig(
         {
-          ...pickShared(given),
+          ...pickShared(mergeSecrets(given)),
           driver: [flags.driver],
           'log-level': [flags['log-level']],
           'storage-sqlite-path': [path],
