@@ -17,8 +17,6 @@ export interface ListOptions {
   folder: string
   /** Globs as in doublestar: `*` within a name, `**` over folders, `{a,b}`, `[a-z]`. */
   ignore: readonly string[]
-  /** A folder that is never part of it, by its absolute path. */
-  exclude?: string
   /** Told of what is left out or cut. */
   warn(text: string): void
 }
@@ -32,7 +30,7 @@ const READ_BYTES = 262_144
  */
 export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntry> {
   const { folder, ignore } = options
-  const isMatch = picomatch([...ignore], { dot: true, nonegate: true, noextglob: true })
+  const isMatch = picomatch(ignore.map(toPicomatch), PICOMATCH)
   // an ignored folder is not even entered
   const isIgnored = (path: string, stat: Stats): boolean =>
     isMatch(path) || (stat.isDirectory() && isMatch(`${path}/x`))
@@ -44,7 +42,7 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
       const absolute = join(dir, name)
       if (name.includes('\uFFFD')) throw unreadable(path, 'its name is not UTF-8')
       const stat = findStat(absolute, path)
-      if (!stat || isIgnored(path, stat) || absolute === options.exclude) continue
+      if (!stat || isIgnored(path, stat)) continue
       if (stat.isDirectory()) {
         yield { ...headerOf(path, stat), kind: 'folder', content: noContent() }
         yield* walk(absolute, `${path}/`)
@@ -91,6 +89,17 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
       closeSync(fd)
     }
   }
+}
+
+/** Of picomatch's own language only what doublestar has too. */
+const PICOMATCH = { dot: true, nonegate: true, noextglob: true, keepQuotes: true }
+
+/** To picomatch `(a|b)` is a part of a regular expression, and `!` does not negate a class. */
+function toPicomatch(glob: string): string {
+  return glob.replaceAll(/\\.|\[!|[()|]/g, (part) => {
+    if (part.startsWith('\\')) return part
+    return part === '[!' ? '[^' : `\\${part}`
+  })
 }
 
 /** Not on Windows. */
