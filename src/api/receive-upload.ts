@@ -1,4 +1,6 @@
 import { AppError } from '../shared/errors.js'
+import { readTar } from '../shared/tar/read-tar.js'
+import { safeEntries } from '../shared/tar/safe-entries.js'
 import type { Spool, SpoolFile } from '../shared/uploads/spool.js'
 import { zlibZstd } from '../shared/zstd/zlib-zstd.js'
 
@@ -10,8 +12,9 @@ export interface ReceiveOptions {
 }
 
 /**
- * Writes a compressed working directory to the spool while a decompressor counts what is in it, at
- * the pace of the slower of the two. The file is synced; the caller disposes it. Throws
+ * Writes a compressed working directory to the spool while all of it is decompressed and looked
+ * through, at the pace of the slower of the two: whoever sends something that could not be unpacked
+ * hears so before there is a run. The file is synced; the caller disposes it. Throws
  * `archive_too_large` or `archive_invalid`, and then there is no file.
  */
 export async function receiveUpload(
@@ -21,7 +24,8 @@ export async function receiveUpload(
   const file = await spool.create()
   try {
     const written = writeThrough(limitCompressed(content, maxBytes), file)
-    for await (const _ of zlibZstd.decompress(written, { maxBytes, signal })); // it only counts
+    const tar = zlibZstd.decompress(written, { maxBytes, signal })
+    for await (const _ of safeEntries(readTar(tar))); // nothing is kept but the file
     await file.sync()
     return file
   } catch (error) {
