@@ -14,7 +14,7 @@ export interface ReceiveOptions {
 /**
  * Writes a compressed working directory to the spool while all of it is decompressed and looked
  * through, at the pace of the slower of the two: whoever sends something that could not be unpacked
- * hears so before there is a run. The file is synced; the caller disposes it. Throws
+ * hears so before there is a run, and of a file that is too large before it was sent. The file is synced; the caller disposes it. Throws
  * `archive_too_large` or `archive_invalid`, and then there is no file.
  */
 export async function receiveUpload(
@@ -25,7 +25,8 @@ export async function receiveUpload(
   try {
     const written = writeThrough(limitCompressed(content, maxBytes), file)
     const tar = zlibZstd.decompress(written, { maxBytes, signal })
-    for await (const _ of safeEntries(readTar(tar))); // nothing is kept but the file
+    for await (const { size } of safeEntries(readTar(tar)))
+      if (size > maxBytes) throw tooLarge(maxBytes)
     await file.sync()
     return file
   } catch (error) {

@@ -8,6 +8,7 @@ import { benchRuns } from './runs-per-second.js'
 import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
 import { benchTriggers } from './triggers.js'
+import { benchUpload } from './upload.js'
 
 /**
  * `npm run bench`: medians beside the same work done bare, in one table and as JSON.
@@ -19,6 +20,7 @@ const BENCHES = {
   runs: benchRuns,
   triggers: benchTriggers,
   'loud-step': benchLoudStep,
+  upload: benchUpload,
   idle: benchIdle,
 }
 
