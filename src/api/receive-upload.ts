@@ -39,10 +39,29 @@ async function* writeThrough(
   content: AsyncIterable<Buffer>,
   file: SpoolFile,
 ): AsyncGenerator<Buffer> {
-  for await (const chunk of content) {
-    await file.write(chunk)
-    yield chunk
+  for await (const piece of inLargePieces(content)) {
+    const written = file.write(piece)
+    written.catch(() => undefined) // thrown below, unless nobody reads on
+    yield piece
+    await written
   }
+}
+
+/** What the network brings is small, and each piece costs a turn of the disk's and of the decoder's thread. */
+const PIECE_BYTES = 262_144
+
+async function* inLargePieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of content) {
+    parts.push(part)
+    bytes += part.length
+    if (bytes < PIECE_BYTES) continue
+    yield Buffer.concat(parts)
+    parts = []
+    bytes = 0
+  }
+  if (bytes > 0) yield Buffer.concat(parts)
 }
 
 /** No compressor makes data longer than this, but frames of nothing can be sent without end. */

@@ -200,3 +200,36 @@ test('a server that stops in the middle of an upload lets go of it', async (t) =
   await assert.rejects(answered)
   assert.deepEqual(spoolOf(server), [])
 })
+
+test('an upload takes little memory wherever it comes through', async (t) => {
+  const server = await startServer(t)
+  await server.setPipeline('list', LIST)
+  const files = Array.from({ length: 6 }, (_, at) => [`noise-${at}`, randomBytes(32 * MIB)])
+  const folder = folderWith(t, Object.fromEntries(files) as Record<string, Buffer>)
+  const run = async (...flags: string[]) => {
+    const args = ['pipeline', 'run', '-s', server.url, ...flags, 'list']
+    const cli = startCli(args, { cwd: folder })
+    const watch = watchRss([cli.pid])
+    const { code, stdout } = await cli.exited
+    assert.equal(code, 0)
+    return { stdout, peak: watch.stop()[0] ?? 0 }
+  }
+  const without = await run('--no-workdir')
+  const tiers = await tiersOf(server)
+  const before = tiers.map(({ pid }) => rssOf(pid))
+  const watch = watchRss(tiers.map(({ pid }) => pid))
+  t.after(() => watch.stop())
+  const sent = await run()
+  assert.match(sent.stdout, new RegExp(`^${6 * 32 * MIB}$`, 'm'))
+  const peaks = watch.stop()
+  const grown = {
+    command: sent.peak - without.peak,
+    ...Object.fromEntries(
+      tiers.map(({ name }, at) => [name, (peaks[at] ?? 0) - (before[at] ?? 0)]),
+    ),
+  }
+  for (const [name, bytes] of Object.entries(grown)) {
+    t.diagnostic(`${name} grew by ${(bytes / MIB).toFixed(1)} MiB`)
+    assert.ok(bytes < 64 * MIB, `${name} grew by ${bytes / MIB} MiB`)
+  }
+})

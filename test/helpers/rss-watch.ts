@@ -18,7 +18,7 @@ export function watchRss(pids: readonly number[]): { stop(): number[] } {
 /** A process that has ended takes no more. */
 function rssOrNone(pid: number): number {
   try {
-    return rssOf(pid)
+    return rssOf(pid) || 0 // a zombie has none
   } catch {
     return 0
   }

@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { AppError, errorMessage } from '../../errors.js'
+import { createGiveBack } from '../../give-back.js'
 import { noContent, type TarEntry } from '../../tar/tar-entry.js'
 
 export interface ListOptions {
@@ -34,6 +35,7 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
   // an ignored folder is not even entered
   const isIgnored = (path: string, stat: Stats): boolean =>
     isMatch(path) || (stat.isDirectory() && isMatch(`${path}/x`))
+  const giveBack = createGiveBack()
   yield* walk(folder, '')
 
   async function* walk(dir: string, prefix: string): AsyncGenerator<TarEntry> {
@@ -82,7 +84,12 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
       const stat = fstatSync(fd)
       if (!stat.isFile()) return options.warn(`${path} is no file any more: it is left out`)
       const { size } = stat
-      yield { ...headerOf(path, stat), kind: 'file', size, content: readContent(fd, path, size) }
+      yield {
+        ...headerOf(path, stat),
+        kind: 'file',
+        size,
+        content: readContent({ fd, path, giveBack }, size),
+      }
       if (fstatSync(fd).size > size)
         options.warn(`${path} grew while it was packed: only its first ${size} bytes are in it`)
     } finally {
@@ -109,13 +116,23 @@ function headerOf(path: string, { mode, mtimeMs }: Stats): Omit<TarEntry, 'kind'
   return { path, mode: mode & 0o777, size: 0, mtime: Math.floor(mtimeMs / 1_000), target: '' }
 }
 
-async function* readContent(fd: number, path: string, size: number): AsyncGenerator<Uint8Array> {
+interface OpenFile {
+  fd: number
+  path: string
+  giveBack: (bytes: number) => void
+}
+
+async function* readContent(
+  { fd, path, giveBack }: OpenFile,
+  size: number,
+): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < size;) {
     const bytes = Buffer.allocUnsafe(Math.min(READ_BYTES, size - at))
     const bytesRead = readSync(fd, bytes, 0, bytes.length, at)
     if (bytesRead === 0) throw unreadable(path, 'it became shorter while it was packed')
     at += bytesRead
     yield bytes.subarray(0, bytesRead)
+    giveBack(bytesRead)
   }
 }
 
