@@ -1,4 +1,5 @@
 import { AppError } from '../shared/errors.js'
+import { createGiveBack } from '../shared/give-back.js'
 import { readTar } from '../shared/tar/read-tar.js'
 import { safeEntries } from '../shared/tar/safe-entries.js'
 import type { Spool, SpoolFile } from '../shared/uploads/spool.js'
@@ -51,6 +52,7 @@ async function* writeThrough(
 const PIECE_BYTES = 262_144
 
 async function* inLargePieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const giveBack = createGiveBack()
   let parts: Buffer[] = []
   let bytes = 0
   for await (const part of content) {
@@ -58,6 +60,7 @@ async function* inLargePieces(content: AsyncIterable<Buffer>): AsyncGenerator<Bu
     bytes += part.length
     if (bytes < PIECE_BYTES) continue
     yield Buffer.concat(parts)
+    giveBack(2 * bytes) // the parts, and the whole
     parts = []
     bytes = 0
   }

@@ -21,7 +21,7 @@ export function createGiveBack(): (bytes: number) => void {
   }
 }
 
-type CollectMinor = (options: { type: 'minor'; execution: 'sync' }) => void
+type CollectMinor = (options: { type: 'minor'; execution: 'sync' }) => unknown
 
 /** The tiers are started with it; the command is not, as whoever starts it gives no flags to Node. */
 function findCollector(): CollectMinor {
