@@ -9,6 +9,7 @@ import { benchRuns } from './runs-per-second.js'
 import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
 import { benchTriggers } from './triggers.js'
+import { benchUpload } from './upload.js'
 
 /**
  * `npm run bench`: medians beside the same work done bare, in one table and as JSON.
@@ -22,6 +23,7 @@ const BENCHES = {
   'loud-step': benchLoudStep,
   'docker-step': benchDockerStep,
   'docker-loud-step': benchLoudDockerStep,
+  upload: benchUpload,
   idle: benchIdle,
 }
 

@@ -38,7 +38,7 @@ export async function request(
         ...(streamed ? { 'content-type': streamed.type } : {}),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(streamed ? { body: toStream(streamed), duplex: 'half' } : {}),
+      ...(streamed ? { ...SENT_ONCE, body: toStream(streamed), duplex: 'half' } : {}),
       ...(signal ? { signal } : {}),
     })
   } catch (error) {
@@ -52,6 +52,9 @@ export async function request(
     )
   }
 }
+
+/** Otherwise fetch keeps all of the body, in case that it has to be sent again. */
+const SENT_ONCE = { window: null, redirect: 'error' } as const
 
 function toStream({ content }: StreamedBody): BodyInit {
   // one class, which Node and the library of the web declare differently

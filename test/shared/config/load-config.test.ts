@@ -47,7 +47,12 @@ describe('the configuration of a server', () => {
       cpuMs: 30_000,
       messageBytes: 8 * 1024 * 1024,
     })
-    assert.deepEqual(config.limits, { logBytes: 64 * 1024 * 1024, bodyBytes: 10 * 1024 * 1024 })
+    assert.deepEqual(config.limits, {
+      logBytes: 64 * 1024 * 1024,
+      bodyBytes: 10 * 1024 * 1024,
+      workdirBytes: 1024 * 1024 * 1024,
+      uploadTimeoutMs: 1_800_000,
+    })
     assert.equal(config.drainTimeoutMs, 10_000)
   })
 

@@ -59,7 +59,9 @@ export async function openNativeDriver(options: NativeDriverOptions): Promise<Dr
     async *readFiles(volume, paths) {
       yield* readVolumeFiles(volumes.get(volume), paths)
     },
-    writeArchive: (volume, tar, signal) => writeArchive(host, volumes.get(volume), tar, signal),
+    // a volume that is not there rejects, as everything else does
+    writeArchive: async (volume, tar, signal) =>
+      writeArchive(host, volumes.get(volume), tar, signal),
     async *readArchive(volume, signal) {
       yield* readArchive(host, volumes.get(volume), signal)
     },

@@ -68,7 +68,7 @@ interface RemoteRun {
   connection: Connection
   name: string
   args: readonly string[]
-  /** What is left out of the working directory; undefined: all of it. */
+  /** What is left out of the working directory; undefined: it is not sent at all. */
   ignore: readonly string[] | undefined
   signals: StopSignals
   /** 0: none. */
@@ -111,6 +111,8 @@ async function followRemoteRun(run: RemoteRun): Promise<number> {
     return signalExitCode(forced.aborted ? forced.reason : stopping.reason)
   } finally {
     clearTimeout(timer)
+    // after an early answer nobody else ends what still packs and sends
+    leaving.abort(new AppError('aborted', 'it is over'))
   }
 }
 
