@@ -26,6 +26,8 @@ export interface ExecutorOptions {
   logger: Logger
   /** Stop claiming, let runs end within the drain time-out. */
   stopping: AbortSignal
+  /** What a stop does to runs that have not ended in time: the next executor goes on, or nobody. */
+  runsAtStop: 'hand_over' | 'kill'
   /** Called when it claims runs, with its id. */
   onReady(executorId: string): void
 }
@@ -58,22 +60,23 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     launcher,
   })
 
+  const cleanUp = async (runId: string, name: string): Promise<void> => {
+    await using driver = await openDriver(name, { namespace: `ci-${runId}`, config, logger })
+    await driver.removeAll()
+  }
   const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity }
   const { leaseTtlMs } = config.queue
   await writer.client.write('register', { executor, now: Date.now(), leaseTtlMs })
   const loop = startClaimLoop({
     executor,
     leaseTtlMs,
+    defaultDriver: config.drivers.default,
     reader: reader.db,
     writer: writer.client,
     changes,
     pool,
     logger,
-    async cleanUp({ run, pipeline }) {
-      const name = pipeline.driver === '' ? config.drivers.default : pipeline.driver
-      await using driver = await openDriver(name, { namespace: `ci-${run.id}`, config, logger })
-      await driver.removeAll()
-    },
+    cleanUp: ({ run }) => cleanUp(run.id, run.driver),
     signal: stopping,
   })
   const house = keepHouse({
@@ -81,27 +84,28 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     writer: writer.client,
     logWriter: logWriter.client,
     spool: openSpool(path),
+    cleanUp,
     logger,
     signal: stopping,
   })
   options.onReady(executor.id)
 
-  const drained = stopAfterGrace(loop, stopping, config.drainTimeoutMs)
+  const drained = stopAfterGrace(loop, options)
   await Promise.race([loop.finished, writer.failed, logWriter.failed])
   clearTimeout(drained.timer)
   await house
   await writer.client.write('unregister', { executorId: executor.id })
 }
 
-/** Runs that have not ended when the drain time-out is over are stopped. */
+/** Runs that have not ended when the drain time-out is over are left to the next executor, or killed. */
 function stopAfterGrace(
   loop: ClaimLoop,
-  stopping: AbortSignal,
-  drainTimeoutMs: number,
+  { stopping, runsAtStop, config }: ExecutorOptions,
 ): { timer: NodeJS.Timeout | undefined } {
   const grace: { timer: NodeJS.Timeout | undefined } = { timer: undefined }
   const onStop = (): void => {
-    grace.timer = setTimeout(() => loop.endAll('shutdown'), drainTimeoutMs)
+    const type = runsAtStop === 'kill' ? 'shutdown' : 'detach'
+    grace.timer = setTimeout(() => loop.endAll(type), config.drainTimeoutMs)
   }
   if (stopping.aborted) onStop()
   else stopping.addEventListener('abort', onStop, { once: true })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRuns, type NewRun } from '../../../src/shared/db/runs.js'
 import { createTasks } from '../../../src/shared/db/tasks.js'
-import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import { CLAIMER, insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
 
 function newRun(id: string): NewRun {
   return {
@@ -20,7 +20,7 @@ function open(t: Parameters<typeof tempStorage>[0]) {
   insertPipeline(db, 'p')
   const runs = createRuns(db)
   const claim = (executorId: string, now: number, limit = 1) =>
-    runs.claim({ executorId, limit, now, leaseTtlMs: 100 })
+    runs.claim({ executorId, limit, now, leaseTtlMs: 100, ...CLAIMER })
   return { db, runs, claim, tasks: createTasks(db) }
 }
 

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import { AppError } from '../../../shared/errors.js'
+import { AppError, hasCode } from '../../../shared/errors.js'
 import type { Container, ContainerSpec } from '../driver.js'
 import { createOptions } from './create-options.js'
 import { openContainer, removeContainer } from './docker-container.js'
@@ -27,6 +27,7 @@ export interface StartOptions {
 export async function startContainer(host: DockerHost, options: StartOptions): Promise<Container> {
   const { name, spec, signal } = options
   if (signal.aborted) throw aborted()
+  spec.beforeStart?.()
   const container = await createOrFind(host, options)
   try {
     if (signal.aborted) throw aborted()
@@ -34,8 +35,9 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
     if (state.Status !== 'created') return openContainer({ id: spec.id, container })
     return await startCreated(container, spec)
   } catch (error) {
-    // unless the engine is away: then the next try finds it
-    if (!isEngineLost(error)) await removeContainer(host.docker.getContainer(name))
+    // unless the engine is away, or the run is another executor's: then the next one finds it
+    if (!isEngineLost(error) && !hasCode(error, 'lease_lost'))
+      await removeContainer(host.docker.getContainer(name))
     throw startError(error, spec)
   }
 }
@@ -70,6 +72,7 @@ async function startCreated(container: Docker.Container, spec: ContainerSpec): P
     stdout: true,
     stderr: true,
   })
+  spec.beforeStart?.()
   // a connection that breaks later is noticed by its reader, if there is one
   attached.on('error', () => undefined)
   await container.start()
