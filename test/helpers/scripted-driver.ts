@@ -12,7 +12,7 @@ import type {
 /**
  * A machine whose containers are scripts, and which goes on when an executor dies. A command is a
  * list of words: `say TEXT` and `warn TEXT` print, `wait N` lets N turns of the event loop pass,
- * `exit N` ends, `hang` runs until it is killed, `lose` takes the wrapper away.
+ * `gate` waits for `openGate`, `exit N` ends, `hang` runs until it is killed, `lose` takes the wrapper away.
  */
 export interface Machine {
   /** What was started, in order: ids of containers and execs. */
@@ -22,6 +22,7 @@ export interface Machine {
   /** Set to make starts fail with it. */
   failure: Error | undefined
   open(): Driver
+  openGate(): void
 }
 
 interface ScriptedContainer {
@@ -32,17 +33,19 @@ interface ScriptedContainer {
 }
 
 export function createMachine(): Machine {
+  const gate = Promise.withResolvers<void>()
   const machine: Machine = {
     starts: [],
     kills: [],
     containers: new Map(),
     failure: undefined,
-    open: () => openDriver(machine),
+    open: () => openDriver(machine, gate.promise),
+    openGate: () => gate.resolve(),
   }
   return machine
 }
 
-function openDriver(machine: Machine): Driver {
+function openDriver(machine: Machine, gate: Promise<void>): Driver {
   const sandboxes = new Set<string>()
   const volumes = new Set<string>()
   const run = async (id: string, spec: ContainerSpec | ExecSpec): Promise<Container> => {
@@ -58,7 +61,7 @@ function openDriver(machine: Machine): Driver {
     }
     machine.containers.set(id, made)
     machine.starts.push(id)
-    void play(made, spec.command)
+    void play(made, spec.command, gate)
     return toContainer(machine, id, made)
   }
   return {
@@ -96,7 +99,11 @@ function openDriver(machine: Machine): Driver {
   }
 }
 
-async function play(container: ScriptedContainer, words: readonly string[]): Promise<void> {
+async function play(
+  container: ScriptedContainer,
+  words: readonly string[],
+  gate: Promise<void>,
+): Promise<void> {
   for (let at = 0; at < words.length && !container.status; at += 2) {
     const argument = words[at + 1] ?? ''
     switch (words[at]) {
@@ -111,6 +118,9 @@ async function play(container: ScriptedContainer, words: readonly string[]): Pro
         break
       case 'wait':
         for (let turn = 0; turn < Number(argument); turn++) await nextTurn()
+        break
+      case 'gate':
+        await gate
         break
       case 'exit':
         return end(container, Number(argument))

@@ -105,7 +105,7 @@ function comparable({ tasks, outputs }: Omit<ReturnType<TestRun['summary']>, 'li
   return tasks
     .map(({ step: _step, path: _path, ...task }, at) => ({
       ...task,
-      output: [...(outputs[at] ?? '')].sort().join(''),
+      output: (outputs[at] ?? '').split('').sort().join(''),
     }))
     .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))
 }

@@ -300,11 +300,7 @@ test('an executor that lost its run while it slept neither writes nor kills', as
     ),
   )
   const zombie = run.attempt({
-    onStart: ({ control }) =>
-      void until('it runs', () => isRunning(run)).then(() => {
-        control.leaseUntil = 0
-        run.main.prepare('update runs set attempt = attempt + 1').run()
-      }),
+    onStart: ({ control }) => void takeAway(run, control),
   })
   assert.equal(errorOf(await zombie).code, 'lease_lost')
   assert.deepEqual(run.machine.kills, [])
@@ -328,7 +324,7 @@ for (const change of ['replaced', 'deleted'])
       t,
       pipeline(`
         const sh = (...args) => runtime.run({ name: 'x', env: { K: 'secret:K' }, command: { path: 'say', args } })
-        await sh('begun', 'wait', '300', 'say', 'hunter2!')
+        await sh('begun', 'gate', '', 'say', 'hunter2!')
         await sh('hunter2!')`),
     )
     const secrets = createSecrets(run.main)
@@ -340,6 +336,7 @@ for (const change of ['replaced', 'deleted'])
     await run.attempt({
       onStart: ({ end }) => void until('it runs', () => isRunning(run)).then(() => end('detach')),
     })
+    run.machine.openGate()
     if (change === 'replaced') set('other value')
     else secrets.remove('global', 'K')
     assert.deepEqual(await run.attempt(), SUCCESS)
@@ -350,6 +347,13 @@ for (const change of ['replaced', 'deleted'])
       .run()
     assert.equal(run.main.prepare('select count(*) from run_secrets').pluck().get(), 0)
   })
+
+/** As if it had slept past its lease while another executor claimed the run. */
+async function takeAway(run: TestRun, control: { leaseUntil: number }): Promise<void> {
+  await until('it runs', () => isRunning(run))
+  control.leaseUntil = 0
+  run.main.prepare('update runs set attempt = attempt + 1').run()
+}
 
 function isRunning(run: TestRun): boolean {
   return run.summary().tasks[0]?.status === 'running'
