@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
  * Places between two writes where a process may die, for tests of what the next one makes of it.
  * `POCKETCI_FAULT=<point>:<n>:<file>` makes the process that passes a point for the n-th time (in
  * one of its threads) kill itself with SIGKILL, and creates the file: it happens once, also when
- * the process is started again.
+ * the process is started again. `thread/<point>` ends only the thread.
  */
 export type FaultPoint =
   // an effect of a pipeline, in this order
@@ -30,6 +30,7 @@ export type FaultPoint =
 
 interface Fault {
   point: string
+  isThread: boolean
   passes: number
   file: string
 }
@@ -43,8 +44,10 @@ export function faultPoint(point: FaultPoint): void {
 }
 
 function parseFault(text: string | undefined): Fault | undefined {
-  const [point = '', passes = '', ...file] = text?.split(':') ?? []
-  return text ? { point, passes: Number(passes), file: file.join(':') } : undefined
+  const [, thread, point = '', passes, file = ''] =
+    /^(thread\/)?([a-z.]+):(\d+):(.+)$/.exec(text ?? '') ?? []
+  if (file === '') return undefined
+  return { point, isThread: thread !== undefined, passes: Number(passes), file }
 }
 
 function pass(armed: Fault): void {
@@ -54,5 +57,6 @@ function pass(armed: Fault): void {
   } catch {
     return // it has happened
   }
+  if (armed.isThread) process.exit(1) // of a thread, that ends no more than the thread
   process.kill(process.pid, 'SIGKILL')
 }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findProcess } from '../../src/executor/drivers/native/processes.js'
 import { openDatabase } from '../../src/shared/db/open.js'
 import { createLedger, expectedLines, LINES, STEPS, tenSteps } from '../helpers/ledger.js'
 import { tiersOf } from '../helpers/processes.js'
@@ -109,7 +110,7 @@ test('a run whose executor died is stopped by the next one; who asked stays on r
   assert.equal(response.status, 200)
   const { status, error_message: message } = await ended(server, run)
   assert.deepEqual([status, message], ['failed', 'Run stopped by user'])
-  assert.equal(existsSync(`/proc/${pid}`), false, 'the step runs on')
+  assert.equal(findProcess(pid), undefined, 'the step runs on')
   assert.ok(Number(read(server, 'select stop_requested_at from runs')) > 0)
   assert.equal((await getTasks(server, run))[0]?.payload.status, 'aborted')
 })
@@ -131,7 +132,7 @@ test('three deaths in a row without progress fail the run and kill what it left'
     /^the executor of this run died 3 times in a row without any progress/,
   )
   assert.equal(read(server, 'select error_code from runs'), 'executor_lost')
-  assert.equal(existsSync(`/proc/${pid}`), false, 'the step runs on')
+  assert.equal(findProcess(pid), undefined, 'the step runs on')
 })
 
 const POINTS = [
@@ -152,6 +153,21 @@ for (const point of POINTS)
     assert.deepEqual(ledger.lines().sort(), expectedLines([run]))
     await until('nothing is left', () => leftovers(server).length === 0, 60_000)
   })
+
+test('the death of a thread is no more than that: the run goes on in another', async (t) => {
+  const dir = tempDir(t)
+  const mark = join(dir, 'died')
+  const env = { POCKETCI_FAULT: `thread/effect.intent.committed:4:${mark}` }
+  const server = await startServer(t, { dir, args: ARGS, env })
+  const before = await executorsOf(server)
+  const ledger = createLedger(dir)
+  const run = await trigger(server, await server.setPipeline('ten', tenSteps(ledger, 2)))
+  await checkRun(server, run)
+  assert.ok(existsSync(mark))
+  assert.match(server.log(), /the thread of a run has died/)
+  assert.deepEqual(await executorsOf(server), before)
+  assert.deepEqual(ledger.lines().sort(), expectedLines([run]))
+})
 
 /** It succeeded, and its output has neither gap nor repeat. */
 async function checkRun(server: TestServer, run: string): Promise<void> {

@@ -53,6 +53,10 @@ test('3,000 triggers against a queue of 2,000: the recorded runs are exactly the
 
   const again = await startServer(t, { dir, args: [...args, '--max-in-flight=10'] })
   await until('every run ends after the restart', () => openRuns(server.storage) === 0, 240_000)
+  console.log(
+    read(server.storage, (db) => db.prepare("select * from runs where status = 'failed'").all()),
+    again.log().slice(-3000),
+  )
   assert.deepEqual(statusesIn(server.storage), ['success'], 'those that were under way go on')
   await again.stop()
 })

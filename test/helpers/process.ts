@@ -22,6 +22,7 @@ export async function runCommand(
   })
   const stdout = collect(child, 'stdout')
   const stderr = collect(child, 'stderr')
+  child.stdin.on('error', () => undefined) // it may end without reading
   child.stdin.end(input)
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, stdout: stdout(), stderr: stderr() }
