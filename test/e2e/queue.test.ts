@@ -57,7 +57,7 @@ test('3,000 triggers against a queue of 2,000: the recorded runs are exactly the
     read(server.storage, (db) => db.prepare("select * from runs where status = 'failed'").all()),
     again.log().slice(-3000),
   )
-  assert.deepEqual(statusesIn(server.storage), ['success'], 'those that were under way go on')
+  assert.deepEqual(failuresIn(server.storage), [], 'those that were under way go on')
   await again.stop()
 })
 
@@ -100,9 +100,12 @@ function openRuns(path: string): number {
   )
 }
 
-function statusesIn(path: string): string[] {
+function failuresIn(path: string): string[] {
   return read(path, (db) =>
-    db.prepare<[], string>('select distinct status from runs order by 1').pluck().all(),
+    db
+      .prepare<[], string>("select error_message from runs where status <> 'success'")
+      .pluck()
+      .all(),
   )
 }
 
