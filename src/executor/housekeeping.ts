@@ -2,15 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../shared/logger.js'
 import type { Db } from '../shared/db/open.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
+import { createRunCleanups } from '../shared/db/run-cleanups.js'
 import { createUploads } from '../shared/db/uploads.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
 import type { Spool } from '../shared/uploads/spool.js'
 import type { LogWrites } from './log-writes.js'
 import type { ExecutorWrites } from './writes.js'
 
-/** How often an idle executor looks for output to remove, and its pause between two parts of it. */
-const INTERVAL_MS = 30_000
+/** How often an executor looks for what is to be removed, and its pause between two parts of it. */
+const INTERVAL_MS = 10_000
 const BREATH_MS = 20
+/** Runs that are cleaned up after in one round, and when one is tried again. */
+const CLEANUP_BATCH = 50
+const CLEANUP_RETRY_MS = 60_000
 
 export interface HousekeepingOptions {
   /** Read-only, of the main database. */
@@ -18,11 +22,13 @@ export interface HousekeepingOptions {
   writer: WriterClient<ExecutorWrites>
   logWriter: WriterClient<LogWrites>
   spool: Spool
+  /** Removes the containers and volumes of a run. */
+  cleanUp(runId: string, driver: string): Promise<void>
   logger: Logger
   signal: AbortSignal
 }
 
-/** Removes the output of deleted runs and uploads that no run owns, until its signal aborts. */
+/** Removes what ended runs, deleted runs and uploads have left, until its signal aborts. */
 export async function keepHouse(options: HousekeepingOptions): Promise<void> {
   const { logger, signal } = options
   while (!signal.aborted) {
@@ -36,7 +42,24 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
     } catch (error) {
       logger.warn({ err: error }, 'removing uploads that no run owns failed')
     }
+    await removeLeftovers(options)
     await pause(INTERVAL_MS, signal)
+  }
+}
+
+/** What the executor that ended a run did not come to remove, or could not. */
+async function removeLeftovers(options: HousekeepingOptions): Promise<void> {
+  const { reader, writer, cleanUp, logger, signal } = options
+  for (const { runId, driver } of createRunCleanups(reader).listDue(Date.now(), CLEANUP_BATCH)) {
+    if (signal.aborted) return
+    try {
+      await cleanUp(runId, driver)
+      await writer.write('cleaned', { runId }, { isDurable: false })
+      logger.info({ runId }, 'removed what an ended run had left')
+    } catch (error) {
+      logger.warn({ err: error, runId }, 'removing what an ended run has left failed')
+      await writer.write('postponeCleanup', { runId, dueAt: Date.now() + CLEANUP_RETRY_MS })
+    }
   }
 }
 

@@ -14,6 +14,7 @@ try {
     masterKey: Buffer.from(secretKey, 'base64'),
     logger,
     stopping: link.stopping,
+    runsAtStop: executor.runsAtStop,
     onReady: (executorId) => link.ready({ executorId }),
   })
 } catch (error) {

@@ -4,6 +4,7 @@ import type { Config } from '../shared/config/config.js'
 import { watchDatabases } from '../shared/db/change-signal.js'
 import type { Executor } from '../shared/db/executors.js'
 import { logsPathOf, openDatabase } from '../shared/db/open.js'
+import { createRuns } from '../shared/db/runs.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { openWriter } from '../shared/db/writer/open-writer.js'
 import type { Logger } from '../shared/logger.js'
@@ -28,6 +29,8 @@ export interface ExecutorOptions {
   logger: Logger
   /** Stop claiming, let runs end within the drain time-out. */
   stopping: AbortSignal
+  /** What a stop does to runs that have not ended in time: the next executor goes on, or nobody. */
+  runsAtStop: 'hand_over' | 'kill'
   /** Called when it claims runs, with its id. */
   onReady(executorId: string): void
 }
@@ -60,32 +63,29 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     launcher,
   })
 
+  const cleanUp = async (runId: string, name: string): Promise<void> => {
+    const findSettings = createDriverSettings({
+      secrets: () => createSecrets(reader.db),
+      masterKey,
+      pipelineId: createRuns(reader.db).find(runId)?.pipelineId ?? '',
+    })
+    const namespace = `ci-${runId}`
+    await using driver = await openDriver(name, { namespace, config, logger, findSettings })
+    await driver.removeAll()
+  }
   const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity }
   const { leaseTtlMs } = config.queue
   await writer.client.write('register', { executor, now: Date.now(), leaseTtlMs })
   const loop = startClaimLoop({
     executor,
     leaseTtlMs,
+    defaultDriver: config.drivers.default,
     reader: reader.db,
     writer: writer.client,
     changes,
     pool,
     logger,
-    async cleanUp({ run, pipeline }) {
-      const findSettings = createDriverSettings({
-        secrets: () => createSecrets(reader.db),
-        masterKey,
-        pipelineId: pipeline.id,
-      })
-      const namespace = `ci-${run.id}`
-      await using driver = await openDriver(pipeline.driver, {
-        namespace,
-        config,
-        logger,
-        findSettings,
-      })
-      await driver.removeAll()
-    },
+    cleanUp: ({ run }) => cleanUp(run.id, run.driver),
     signal: stopping,
   })
   const house = keepHouse({
@@ -93,27 +93,28 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     writer: writer.client,
     logWriter: logWriter.client,
     spool: openSpool(path),
+    cleanUp,
     logger,
     signal: stopping,
   })
   options.onReady(executor.id)
 
-  const drained = stopAfterGrace(loop, stopping, config.drainTimeoutMs)
+  const drained = stopAfterGrace(loop, options)
   await Promise.race([loop.finished, writer.failed, logWriter.failed])
   clearTimeout(drained.timer)
   await house
   await writer.client.write('unregister', { executorId: executor.id })
 }
 
-/** Runs that have not ended when the drain time-out is over are stopped. */
+/** Runs that have not ended when the drain time-out is over are left to the next executor, or killed. */
 function stopAfterGrace(
   loop: ClaimLoop,
-  stopping: AbortSignal,
-  drainTimeoutMs: number,
+  { stopping, runsAtStop, config }: ExecutorOptions,
 ): { timer: NodeJS.Timeout | undefined } {
   const grace: { timer: NodeJS.Timeout | undefined } = { timer: undefined }
   const onStop = (): void => {
-    grace.timer = setTimeout(() => loop.endAll('shutdown'), drainTimeoutMs)
+    const type = runsAtStop === 'kill' ? 'shutdown' : 'detach'
+    grace.timer = setTimeout(() => loop.endAll(type), config.drainTimeoutMs)
   }
   if (stopping.aborted) onStop()
   else stopping.addEventListener('abort', onStop, { once: true })

@@ -11,6 +11,8 @@ import {
   type RunOutcome,
   type Waiting,
 } from '../shared/db/runs.js'
+import { createRunCleanups } from '../shared/db/run-cleanups.js'
+import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
@@ -28,6 +30,8 @@ export function createOperations(db: Db) {
   const storage = createStorageEntries(db)
   const purges = createLogPurges(db)
   const uploads = createUploads(db)
+  const runSecrets = createRunSecrets(db)
+  const cleanups = createRunCleanups(db)
 
   return {
     register({ executor, now, leaseTtlMs }: Register): void {
@@ -52,6 +56,19 @@ export function createOperations(db: Db) {
       tasks.endOpen(claim.runId, openTasks, now)
       return true
     },
+
+    /** Gives a run up in order: another executor may claim it at once. Nothing when it is not ours. */
+    handOver: ({ claim }: { claim: Claim }): void => runs.handOver(claim),
+
+    /** The thread of a run has died: it may be claimed at once, and that counts as a death. */
+    expire: ({ claim, now }: { claim: Claim; now: number }): void => runs.expire(claim, now),
+
+    /** What an ended run has made is gone. */
+    cleaned: ({ runId }: { runId: string }): void => cleanups.remove(runId),
+
+    /** What an ended run has made could not be removed: tried again later. */
+    postponeCleanup: ({ runId, dueAt }: { runId: string; dueAt: number }): void =>
+      cleanups.postpone(runId, dueAt),
 
     /** False: the claim is no longer ours, or somebody wants the run stopped. */
     release: ({ claim, waiting }: ReleaseRun): boolean => runs.release(claim, waiting),
@@ -80,12 +97,12 @@ export function createOperations(db: Db) {
 
   function withPipeline(run: Run): ClaimedRun {
     const pipeline = pipelines.find(run.pipelineId)
-    const program = pipelines.findProgram(run.pipelineId)
+    const program = pipelines.findProgram(run.pipelineId, run.programVersion)
     if (!pipeline || !program) throw new Error(`run ${run.id} has no pipeline`)
-    const { id, name, driver } = pipeline
+    const { id, name } = pipeline
     return {
       run,
-      pipeline: { id, name, driver, program },
+      pipeline: { id, name, program },
       upload: uploads.findName(run.id),
       isFresh: journal.isEmpty(run.id),
     }
@@ -101,6 +118,15 @@ export function createOperations(db: Db) {
         return
       case 'finish':
         tasks.finish(claim, change.step, change.end, now)
+        return
+      case 'retry':
+        tasks.retry(claim, change.step, change)
+        return
+      case 'note':
+        tasks.note(claim, change.step, change.text)
+        return
+      case 'secret':
+        runSecrets.insert(claim.runId, change.key, change.encryptedValue)
     }
   }
 }
@@ -123,6 +149,10 @@ export interface ClaimRuns {
   limit: number
   now: number
   leaseTtlMs: number
+  /** Of pipelines that name none. */
+  defaultDriver: string
+  /** The executor has no other run: only then it may take one that has brought executors down. */
+  isIdle: boolean
 }
 
 /** A run with all that is needed to execute it. */
@@ -131,7 +161,6 @@ export interface ClaimedRun {
   pipeline: {
     id: string
     name: string
-    driver: string
     program: { code: string; sourceMap: string }
   }
   /** The file in the spool that becomes its volume `workdir`. */
@@ -157,6 +186,12 @@ export type TaskChange =
   | { type: 'insert'; task: { step: number; path: string; name: string } }
   | { type: 'start'; step: number }
   | { type: 'finish'; step: number; end: TaskEnd }
+  /** It was lost and runs again. */
+  | { type: 'retry'; step: number; tries: number; reason: string }
+  /** What it waits for; empty when it waits no more. */
+  | { type: 'note'; step: number; text: string }
+  /** The run has used it, encrypted for the run. */
+  | { type: 'secret'; key: string; encryptedValue: Uint8Array }
 
 export interface RecordEffect {
   claim: Claim

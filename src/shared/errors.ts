@@ -62,9 +62,13 @@ export const ERROR_CODES = [
   'task_not_found',
   'queue_full',
   'lease_lost',
+  'executor_lost',
+  'journal_mismatch',
+  'journal_damaged',
   'upload_missing',
   // execution
   'image_unavailable',
+  'registry_unavailable',
   'command_not_found',
   'container_failed',
   'container_not_found',

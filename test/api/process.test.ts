@@ -16,7 +16,7 @@ import { logsPathOf } from '../../src/shared/db/open.js'
 import { createRuns } from '../../src/shared/db/runs.js'
 import { createTasks } from '../../src/shared/db/tasks.js'
 import { readEvents } from '../helpers/api.js'
-import { insertPipeline, openForTest, tempStorage } from '../helpers/storage.js'
+import { CLAIMER, insertPipeline, openForTest, tempStorage } from '../helpers/storage.js'
 
 type Scope = Parameters<typeof tempStorage>[0]
 
@@ -70,7 +70,7 @@ test('a reader that does not read costs no memory, and gets all when it does', a
   const response = await fetch(`${url}/api/pipelines/p/run`, { method: 'POST' })
   const runId = response.headers.get('x-run-id') ?? ''
   const runs = createRuns(db)
-  runs.claim({ executorId: 'x', limit: 1, now: Date.now(), leaseTtlMs: 60_000 })
+  runs.claim({ executorId: 'x', limit: 1, now: Date.now(), leaseTtlMs: 60_000, ...CLAIMER })
   const memory = watchMemory(child)
   printLoudly(t, path, runId)
   runs.finish({ runId, attempt: 1 }, { status: 'success' }, Date.now())
@@ -174,7 +174,7 @@ function storeLoudRun(t: Scope, path: string): string {
     },
     1,
   )
-  runs.claim({ executorId: 'x', limit: 1, now: Date.now(), leaseTtlMs: 60_000 })
+  runs.claim({ executorId: 'x', limit: 1, now: Date.now(), leaseTtlMs: 60_000, ...CLAIMER })
   const claim = { runId, attempt: 1 }
   createTasks(db).insert(claim, { step: 1, path: `/pipeline/${runId}/tasks/0-loud`, name: 'loud' })
   printLoudly(t, path, runId)

@@ -53,8 +53,11 @@ test('3,000 triggers against a queue of 2,000: the recorded runs are exactly the
 
   const again = await startServer(t, { dir, args: [...args, '--max-in-flight=10'] })
   await until('every run ends after the restart', () => openRuns(server.storage) === 0, 240_000)
-  assert.deepEqual(statusesIn(server.storage), ['failed', 'success'])
-  assert.ok(failedIn(server.storage) <= IN_FLIGHT, 'only runs that were under way may fail')
+  console.log(
+    read(server.storage, (db) => db.prepare("select * from runs where status = 'failed'").all()),
+    again.log().slice(-3000),
+  )
+  assert.deepEqual(failuresIn(server.storage), [], 'those that were under way go on')
   await again.stop()
 })
 
@@ -97,19 +100,12 @@ function openRuns(path: string): number {
   )
 }
 
-function statusesIn(path: string): string[] {
-  return read(path, (db) => {
-    const statuses = db
-      .prepare<[], string>('select distinct status from runs order by 1')
-      .pluck()
-      .all()
-    return statuses.length === 1 ? ['failed', ...statuses] : statuses
-  })
-}
-
-function failedIn(path: string): number {
+function failuresIn(path: string): string[] {
   return read(path, (db) =>
-    Number(db.prepare("select count(*) from runs where status = 'failed'").pluck().get()),
+    db
+      .prepare<[], string>("select error_message from runs where status <> 'success'")
+      .pluck()
+      .all(),
   )
 }
 

@@ -19,6 +19,7 @@ import { createTasks } from '../../src/shared/db/tasks.js'
 import { openWriter } from '../../src/shared/db/writer/open-writer.js'
 import { compilePipeline, stopCompiler } from '../../src/shared/pipeline/compile.js'
 import { tempDir } from './temp-dir.js'
+import { CLAIMER } from './storage.js'
 
 /** The real app on real databases and a real port, in this process. */
 export interface TestApi {
@@ -174,7 +175,13 @@ export async function startTestApi(
     },
     claim: () =>
       runs
-        .claim({ executorId: 'executor', limit: 1_000, now: Date.now(), leaseTtlMs: 3_600_000 })
+        .claim({
+          executorId: 'executor',
+          limit: 1_000,
+          now: Date.now(),
+          leaseTtlMs: 3_600_000,
+          ...CLAIMER,
+        })
         .map(({ id }) => id),
     print(runId, step, bytes, stream = 'stdout') {
       const key = `${runId} ${step}`

@@ -12,6 +12,9 @@ export function tempStorage(t: Pick<TestContext, 'after'>): string {
   return path
 }
 
+/** What else a claim says. */
+export const CLAIMER = { defaultDriver: 'native', isIdle: true }
+
 /** A connection that is closed when the test ends. */
 export function openForTest(
   t: Pick<TestContext, 'after'>,

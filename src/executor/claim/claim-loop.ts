@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasCode } from '../../shared/errors.js'
+import { faultPoint } from '../../shared/faults.js'
 import type { Logger } from '../../shared/logger.js'
 import type { ChangeSignal } from '../../shared/db/change-signal.js'
 import type { Executor } from '../../shared/db/executors.js'
 import type { Db } from '../../shared/db/open.js'
-import { createRuns, type Claim, type RunOutcome } from '../../shared/db/runs.js'
+import { createRuns, MAX_DEATHS, type Claim, type RunOutcome } from '../../shared/db/runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Pool, RunEnd, RunningRun } from '../pool/open-pool.js'
 import type { ThreadCommand } from '../pool/thread-messages.js'
@@ -16,6 +17,8 @@ const RETRY_MS = 500
 export interface ClaimLoopOptions {
   executor: Executor
   leaseTtlMs: number
+  /** Of pipelines that name none. */
+  defaultDriver: string
   /** Read-only, of the main database. */
   reader: Db
   writer: WriterClient<ExecutorWrites>
@@ -37,31 +40,41 @@ export interface ClaimLoop {
 }
 
 export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
-  const { executor, leaseTtlMs, writer, changes, pool, logger, signal } = options
+  const { executor, leaseTtlMs, defaultDriver, writer, changes, pool, logger, signal } = options
   const runs = createRuns(options.reader)
   const active = new Map<string, RunningRun>()
+  /** Active ones whose claims are given up: renewing one would take that back. */
+  const leaving = new Set<string>()
   const freed = { version: 0, wake: (): void => undefined }
   const idle = new AbortController()
 
   const claimFree = async (): Promise<void> => {
     const limit = executor.capacity - active.size
-    if (limit <= 0 || !runs.hasClaimable(Date.now())) return
-    const input = { executorId: executor.id, limit, now: Date.now(), leaseTtlMs }
+    if (limit <= 0 || isTakenAlone() || !runs.hasClaimable(Date.now())) return
+    const now = Date.now()
+    const isIdle = active.size === 0
+    const input = { executorId: executor.id, limit, now, leaseTtlMs, defaultDriver, isIdle }
     // a claim that a power cut takes back has started nothing: the first intent is synced with it
     const batch = await writer.write('claim', input, { isDurable: false })
-    for (const claimed of batch) execute(claimed)
+    faultPoint('run.claimed')
+    for (const claimed of batch) execute(claimed, now + leaseTtlMs)
   }
 
-  const execute = (claimed: ClaimedRun): void => {
+  /** It may bring down the executor: no other run is to go with it. */
+  const isTakenAlone = (): boolean =>
+    [...active.values()].some(({ claimed }) => claimed.run.deaths === MAX_DEATHS - 1)
+
+  const execute = (claimed: ClaimedRun, leaseUntil: number): void => {
     const { run } = claimed
     logger.info(
       { runId: run.id, attempt: run.attempt, pipeline: claimed.pipeline.name },
       'run claimed',
     )
-    const running = pool.start(claimed)
+    const running = pool.start(claimed, leaseUntil)
     active.set(run.id, running)
     void settle(running).finally(() => {
       active.delete(run.id)
+      leaving.delete(run.id)
       freed.version++
       freed.wake()
     })
@@ -74,15 +87,33 @@ export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
       { runId: claimed.run.id, attempt: claimed.run.attempt, end: end.type },
       'run left its thread',
     )
-    if (end.type !== 'thread_lost') return
     try {
-      await options.cleanUp(claimed)
-      await writer.write('finish', { ...finishOf(claimed, end), now: Date.now() })
+      await settleEnd(claimed, end)
     } catch (error) {
-      logger.error(
-        { err: error, runId: claimed.run.id },
-        'could not end a run whose thread is gone',
-      )
+      logger.error({ err: error, runId: claimed.run.id }, 'could not let go of a run')
+    }
+  }
+
+  const settleEnd = async (claimed: ClaimedRun, end: RunEnd): Promise<void> => {
+    const claim = claimOf(claimed)
+    switch (end.type) {
+      case 'finished':
+      case 'released':
+        return
+      case 'detached':
+        leaving.add(claim.runId)
+        // nothing happens when another executor has it already
+        return writer.write('handOver', { claim })
+      case 'thread_lost':
+        // a thread that crashed is a death: the run goes on from its journal, a few times
+        if (end.reason === 'crash') {
+          leaving.add(claim.runId)
+          logger.error({ ...claim, reason: end.message }, 'the thread of a run has died')
+          return writer.write('expire', { claim, now: Date.now() })
+        }
+        await options.cleanUp(claimed)
+        await writer.write('finish', { ...finishOf(claimed, end), now: Date.now() })
+        await writer.write('cleaned', { runId: claim.runId }, { isDurable: false })
     }
   }
 
@@ -95,12 +126,18 @@ export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   }
 
   const renew = async (): Promise<void> => {
-    const claims = [...active.values()].map(({ claimed }) => claimOf(claimed))
+    const claims = [...active.values()]
+      .map(({ claimed }) => claimOf(claimed))
+      .filter(({ runId }) => !leaving.has(runId))
+    const now = Date.now()
     const lost = await writer.write(
       'renew',
-      { executor, claims, now: Date.now(), leaseTtlMs },
+      { executor, claims, now, leaseTtlMs },
       { isDurable: false },
     )
+    const lostRuns = new Set(lost.map(({ runId }) => runId))
+    for (const { runId } of claims)
+      if (!lostRuns.has(runId)) active.get(runId)?.renewed(now + leaseTtlMs)
     for (const { runId, attempt } of lost) {
       const running = active.get(runId)
       // a run that ended in the meantime is not lost: its thread is about to say so
@@ -163,7 +200,7 @@ function claimOf({ run }: ClaimedRun): Claim {
 function finishOf(claimed: ClaimedRun, end: RunEnd & { type: 'thread_lost' }) {
   const outcome: RunOutcome = {
     status: 'failed',
-    errorCode: end.reason === 'slice' ? 'sandbox_slice' : 'executor_error',
+    errorCode: 'sandbox_slice',
     errorMessage: `could not execute pipeline: ${end.message}`,
   }
   const openTasks = { status: 'aborted' as const, errorMessage: 'the run’s thread ended' }

@@ -7,7 +7,7 @@ import type { OutputStream } from '../../shared/contract/statuses.js'
  * One instance serves one run and owns one namespace (`ci-<run id>`). A fresh instance for an old
  * namespace sees what an earlier one left, which is how a run survives its executor. All methods
  * may be called concurrently. Errors are AppErrors: `container_failed`, `command_not_found`,
- * `image_unavailable`, `volume_failed`, `driver_unavailable`, `aborted`.
+ * `image_unavailable`, `registry_unavailable`, `volume_failed`, `driver_unavailable`, `aborted`.
  */
 export interface Driver extends AsyncDisposable {
   readonly name: string
@@ -19,7 +19,10 @@ export interface Driver extends AsyncDisposable {
    */
   run(spec: ContainerSpec, signal: AbortSignal): Promise<Container>
 
-  /** The container of an id, running or finished; undefined when there is none. */
+  /**
+   * The container of an id, running or finished; undefined when there is none, or none that has
+   * come to execute its command: then `run` says why, or starts it.
+   */
   find(id: string): Promise<Container | undefined>
 
   /** Creates a volume or returns the one of that name. */
@@ -66,6 +69,11 @@ export interface ContainerSpec {
   /** Whole input; standard input is empty and closed when undefined. */
   stdin?: string
   limits?: ResourceLimits
+  /**
+   * Called right before anything is made, and again before it is started: whoever asked for it may
+   * have been asleep since. What it throws ends the start and leaves all as it is.
+   */
+  beforeStart?: () => void
   /** Told how a slow start goes on, a pull for example: text for people. */
   onProgress?: (text: string) => void
 }
@@ -156,4 +164,6 @@ export interface ExecSpec {
   env: Readonly<Record<string, string>>
   workDir?: string
   stdin?: string
+  /** See ContainerSpec. */
+  beforeStart?: () => void
 }

@@ -19,7 +19,8 @@ const WATCH_GRACE_MS = 50
 
 /** The threads that execute runs, one run a thread. Dispose it when no run is under way. */
 export interface Pool extends AsyncDisposable {
-  start(claimed: ClaimedRun): RunningRun
+  /** `leaseUntil`: until when the run is certainly ours, unix milliseconds. */
+  start(claimed: ClaimedRun, leaseUntil: number): RunningRun
 }
 
 export interface RunningRun {
@@ -28,6 +29,8 @@ export interface RunningRun {
   ended: Promise<RunEnd>
   /** Ends it: `stop` kills its containers, `detach` leaves them alone. Safe to repeat. */
   end(type: ThreadCommand['type']): void
+  /** The lease was renewed: until when, unix milliseconds. */
+  renewed(leaseUntil: number): void
 }
 
 export type RunEnd =
@@ -59,8 +62,9 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
     workerData: data,
   })
 
-  const start = (claimed: ClaimedRun): RunningRun => {
+  const start = (claimed: ClaimedRun, leaseUntil: number): RunningRun => {
     const control = createRunControl()
+    control.leaseUntil = leaseUntil
     const commands = new MessageChannel()
     const killing = new AbortController()
     const task: ThreadTask = {
@@ -90,9 +94,10 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
       claimed,
       ended,
       end(type) {
-        control.abort()
+        control.abort(type)
         commands.port1.postMessage({ type } satisfies ThreadCommand)
       },
+      renewed: (until) => void (control.leaseUntil = until),
     }
   }
 

@@ -32,14 +32,17 @@ export async function runPipeline(options: RunPipelineOptions): Promise<RunOutco
   using vm = await options.openVm(createHost(options, () => now))
 
   vm.start()
-  while (vm.state.status !== 'crashed') {
-    const delivery = await effects.next()
-    if (!delivery) break
-    now = delivery.at
-    vm.deliver(delivery)
+  try {
+    while (vm.state.status !== 'crashed') {
+      const delivery = await effects.next()
+      if (!delivery) break
+      now = delivery.at
+      vm.deliver(delivery)
+    }
+    if (vm.state.status === 'crashed') onCrash()
+  } finally {
+    await effects.idle()
   }
-  if (vm.state.status === 'crashed') onCrash()
-  await effects.idle()
   options.onMemory(vm.memoryBytes)
   if (effects.failure !== undefined) throw effects.failure
   return outcomeOf(vm, failedAssertion())

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Config } from '../../shared/config/config.js'
 import type { ClaimedRun } from '../writes.js'
 import type { Engine } from '../sandbox/load-engine.js'
+import type { CommandType } from './run-control.js'
 
 /** What a thread gets for one run. Ports and buffers are handed over, the rest is copied. */
 export interface ThreadTask {
@@ -21,19 +22,19 @@ export interface ThreadTask {
 }
 
 /**
- * `stop`: somebody wants the run stopped. `shutdown`: the executor ends and the run has not.
- * `detach`: another executor owns the run.
+ * `stop`: somebody wants the run stopped. `shutdown`: the executor ends for good and the run has not.
+ * `detach`: another executor owns the run, or will.
  */
 export interface ThreadCommand {
-  type: 'stop' | 'shutdown' | 'detach'
+  type: CommandType
 }
 
 /** How a run left its thread. Its row is written before that, unless it was detached. */
 export type ThreadResult =
   | { type: 'finished' }
-  /** The lease was lost, or a stop of the executor came first: the row is not ours to write. */
+  /** The lease was lost, or is given up: the row is not ours to write. */
   | { type: 'detached' }
-  /** Its driver is unavailable: the run is back in the queue, and nothing of it was started. */
+  /** Its driver is unavailable: the run is back in the queue. */
   | { type: 'released' }
 
 /** What every thread of a pool shares. */

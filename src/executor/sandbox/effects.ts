@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
-import type { JournalEntry } from '../../shared/db/journal.js'
+import { faultPoint } from '../../shared/faults.js'
+import type { IntentEntry, JournalEntry, ResultEntry } from '../../shared/db/journal.js'
 import type { Claim } from '../../shared/db/runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { ExecutorWrites, TaskChange } from '../writes.js'
 import type { Delivery } from './pipeline-vm.js'
+import type { RecordedJournal } from './recorded-journal.js'
+import { createReplay, type RecordedOutput } from './replay.js'
 
 /** One thing that a pipeline asked of its host. */
 export interface EffectRequest<Value> {
@@ -15,10 +18,14 @@ export interface EffectRequest<Value> {
   args: readonly unknown[]
   /** The effect that it belongs to: a sandbox, for its execs. 0: the run. */
   parent?: number
+  /** The task whose output it hands to the guest. */
+  step?: number
   /** Does the thing. What it throws rejects the guest's promise. */
   action(effect: Effect): Promise<Done<Value>>
   /** Changes of the task tree that are committed with the intent. */
   begin?: TaskChange[]
+  /** Called when the guest learns of its value, also when that was recorded by an earlier attempt. */
+  onResolved?(value: Value, effect: number): void
 }
 
 /** How an action ended: the guest's value and the changes of the task tree that go with it. */
@@ -31,6 +38,12 @@ export interface Done<Value> {
 export interface Effect {
   /** Numbers the effects of a run from 1. */
   number: number
+  /** When the guest asked for it, unix milliseconds. */
+  askedAt: number
+  /** An earlier attempt had begun it and nobody knows how far it came: find out before it is done. */
+  isInDoubt: boolean
+  /** Of `output`: the last chunk that the guest was handed; 0 when none was. */
+  outputSeq: number
   /** Hands a chunk to the guest's `onOutput`, in order with all other deliveries. */
   output(stream: 'stdout' | 'stderr', data: string, chunkSeq: number): Promise<void>
 }
@@ -44,21 +57,33 @@ export class EffectFailure extends Error {
   }
 }
 
-/** The journal of one run and the order in which the host's answers enter its sandbox. */
+/**
+ * The journal of one run and the order in which the host's answers enter its sandbox.
+ *
+ * replaying → live: what earlier attempts have recorded is delivered first, in its order, and no
+ * action runs meanwhile. Then the effects whose results are not on record are done: those in doubt
+ * and those that are asked for from then on.
+ */
 export interface Effects {
-  /** Journals the intent, does the thing, journals the result, then delivers it. Never rejects. */
+  /** Journals the intent, does the thing, journals the result, then delivers it. Never throws. */
   perform<Value>(request: EffectRequest<Value>): void
+  /** How a synchronous effect ended in an earlier attempt; undefined: it has to be done. */
+  recall(name: string, args: readonly unknown[]): SyncEnd | undefined
   /**
-   * The journal rows of a synchronous effect, to be committed together with it by the caller.
-   * They take their place in the order at once.
+   * The journal rows of a synchronous effect that was not recalled, to be committed together with
+   * it by the caller. They take their place in the order at once.
    */
   entriesOf(name: string, args: readonly unknown[], end: SyncEnd): JournalEntry[]
   /** Commits rows of `entriesOf`, or changes of the task tree alone, in order with the rest. */
   commit(entries: JournalEntry[], changes: TaskChange[]): void
+  /** Commits changes of the task tree and waits for it. Throws `lease_lost`. */
+  record(changes: TaskChange[]): Promise<void>
   /** The next delivery in journal order; undefined when nothing is under way and nothing waits. */
   next(): Promise<Timed<Delivery> | undefined>
   /** Resolves when no action is under way, whatever they ended with. */
   idle(): Promise<void>
+  /** Ends all of it. */
+  fail(error: unknown): void
   /** Set when a write was refused because another executor owns the run, or failed for good. */
   readonly failure: unknown
 }
@@ -76,20 +101,44 @@ export interface EffectsOptions {
   claim: Claim
   writer: WriterClient<ExecutorWrites>
   now: () => number
+  /** What earlier attempts have written; none for a run that begins. */
+  recorded?: RecordedJournal | undefined
+  /** Reads what the guest was handed of a step's output. */
+  readOutput?: RecordedOutput | undefined
+  /** Called when all that is on record was delivered. */
+  onReplayed?: () => void
   /** Called once, when `failure` is set: whatever is under way has to end. */
   onFailure(error: unknown): void
+}
+
+/** An effect as the guest has asked for it, with its place in the journal. */
+export interface Asked {
+  request: EffectRequest<unknown>
+  effect: number
+  askedAt: number
+  outputSeq: number
+}
+
+/** A delivery that is on record and what to do when it goes out. */
+interface Ready {
+  delivery: Timed<Delivery>
+  onDelivered(): void
 }
 
 /**
  * Every effect of a pipeline goes through here. The journal's sequence is the order in which the
  * writes are asked for; one writer performs them in that order; deliveries leave in that order.
  */
-export function createEffects({ claim, writer, now, onFailure }: EffectsOptions): Effects {
+export function createEffects(options: EffectsOptions): Effects {
+  const { claim, writer, now, recorded, readOutput, onFailure } = options
   const occurrences = new Map<string, number>()
-  const ready: Timed<Delivery>[] = []
+  const ready: Ready[] = []
   const active = new Set<Promise<void>>()
+  const replay = recorded && createReplay(recorded, readOutput)
+  const live = Promise.withResolvers<void>()
+  if (!replay) live.resolve()
   let effectCount = 0
-  let seq = 0
+  let seq = recorded?.lastSeq ?? 0
   let failure: unknown
   let wake: (() => void) | undefined
 
@@ -101,6 +150,7 @@ export function createEffects({ claim, writer, now, onFailure }: EffectsOptions)
     if (failure !== undefined) return
     failure = error
     onFailure(error)
+    live.resolve()
     notify()
   }
 
@@ -110,96 +160,154 @@ export function createEffects({ claim, writer, now, onFailure }: EffectsOptions)
     if (!isOurs) throw leaseLost(claim)
   }
 
-  const intentOf = (name: string, args: readonly unknown[], parent: number): JournalEntry => {
+  /** The next intent of the guest: a recorded one, or a new one with the next place in the journal. */
+  const intentOf = (name: string, args: readonly unknown[], parent: number) => {
     const occurrence = occurrences.get(name) ?? 0
     occurrences.set(name, occurrence + 1)
-    const effect = ++effectCount
-    return {
-      kind: 'intent',
-      seq: ++seq,
-      effect,
-      name,
-      occurrence,
-      parent,
-      argsHash: hash(args),
-      at: now(),
-    }
+    const asked = { effect: ++effectCount, name, occurrence, parent, argsHash: hash(args) }
+    const known = replay?.takeIntent(asked)
+    if (known) return { intent: known, isRecorded: true }
+    const intent: IntentEntry = { kind: 'intent', seq: ++seq, ...asked, at: now() }
+    return { intent, isRecorded: false }
   }
 
   const deliver = async (
     entry: JournalEntry,
-    delivery: Delivery,
+    { delivery, onDelivered }: { delivery: Delivery; onDelivered(): void },
     changes: TaskChange[],
   ): Promise<void> => {
     await record([entry], changes)
-    ready.push({ ...delivery, at: entry.at })
+    ready.push({ delivery: { ...delivery, at: entry.at }, onDelivered })
     notify()
   }
 
-  const run = async <Value>(request: EffectRequest<Value>, intent: JournalEntry): Promise<void> => {
+  const run = async (asked: Asked, isInDoubt: boolean): Promise<void> => {
+    const { request, effect: number, askedAt, outputSeq } = asked
     const { call, action } = request
-    const { effect: number } = intent
+    await live.promise
+    if (failure !== undefined) return
     const effect: Effect = {
       number,
-      output: (stream, data, chunkSeq) =>
-        deliver(
+      askedAt,
+      isInDoubt,
+      outputSeq,
+      async output(stream, data, chunkSeq) {
+        await deliver(
           { kind: 'output', seq: ++seq, effect: number, value: String(chunkSeq), at: now() },
-          { type: 'output', call, stream, data },
+          { delivery: { type: 'output', call, stream, data }, onDelivered: nothing },
           [],
-        ),
+        )
+        faultPoint('effect.output.committed')
+      },
     }
-    await record([intent], request.begin ?? [])
     const ended = await action(effect).then(
-      ({ value, changes = [] }) => ({ outcome: 'resolve' as const, value, changes }),
+      ({ value, changes = [] }) => ({
+        outcome: 'resolve' as const,
+        value: value ?? null,
+        changes,
+      }),
       (error: unknown) => {
         if (hasCode(error, 'lease_lost')) throw error
         const changes = error instanceof EffectFailure ? error.changes : []
         return { outcome: 'reject' as const, value: errorMessage(error), changes }
       },
     )
+    faultPoint('effect.action.done')
     const { outcome, value, changes } = ended
-    const entry: JournalEntry = {
+    const text = JSON.stringify(value)
+    const entry: ResultEntry = {
       kind: 'result',
       seq: ++seq,
       effect: number,
       outcome,
-      value: JSON.stringify(value) ?? 'null',
+      value: text,
       at: now(),
     }
     const delivery: Delivery =
       outcome === 'resolve'
         ? { type: 'resolve', call, value }
         : { type: 'reject', call, message: value }
-    await deliver(entry, delivery, changes)
+    const onDelivered = (): void => {
+      if (outcome === 'resolve') request.onResolved?.(value, number)
+    }
+    await deliver(entry, { delivery, onDelivered }, changes)
+    faultPoint('effect.result.committed')
+  }
+
+  /** An action counts as under way until its result is on record. */
+  const start = (work: Promise<void>): void => {
+    const task = work.catch(fail).finally(() => {
+      active.delete(task)
+      notify()
+    })
+    active.add(task)
+  }
+
+  /** The intent is on its way to the journal at once, in the order of the guest's calls. */
+  const runNew = async (asked: Asked, intent: IntentEntry): Promise<void> => {
+    await record([intent], asked.request.begin ?? [])
+    faultPoint('effect.intent.committed')
+    await run(asked, false)
+  }
+
+  const endReplay = (inDoubt: readonly Asked[]): void => {
+    options.onReplayed?.()
+    for (const asked of inDoubt) start(run(asked, true))
+    live.resolve()
+  }
+
+  const nextRecorded = async (): Promise<Timed<Delivery> | undefined> => {
+    if (!replay || replay.isOver) return undefined
+    const delivery = await replay.next()
+    if (!delivery) endReplay(replay.inDoubt())
+    return delivery
   }
 
   return {
     perform(request) {
-      // the intent takes its number now, in the order of the guest's calls
-      const intent = intentOf(request.name, request.args, request.parent ?? 0)
-      const task = run(request, intent)
-        .catch(fail)
-        .finally(() => {
-          active.delete(task)
-          notify()
-        })
-      active.add(task)
+      if (failure !== undefined) return
+      try {
+        const { name, args, parent = 0 } = request
+        const { intent, isRecorded } = intentOf(name, args, parent)
+        const asked = { request, effect: intent.effect, askedAt: intent.at, outputSeq: 0 }
+        if (isRecorded) replay?.expect(asked)
+        else start(runNew(asked, intent))
+      } catch (error) {
+        fail(error)
+      }
+    },
+
+    recall(name, args) {
+      if (failure !== undefined) throw failure
+      if (!replay?.hasIntents()) return undefined
+      try {
+        return replay.recall(intentOf(name, args, 0).intent)
+      } catch (error) {
+        fail(error)
+        throw error
+      }
     },
 
     entriesOf(name, args, { outcome, value }) {
-      const intent = intentOf(name, args, 0)
+      const { intent } = intentOf(name, args, 0)
       const { effect, at } = intent
       const text = JSON.stringify(value) ?? 'null'
       return [intent, { kind: 'result', seq: ++seq, effect, outcome, value: text, at }]
     },
 
     commit: (entries, changes) => void record(entries, changes).catch(fail),
+    record: (changes) => record([], changes),
 
     async next() {
       for (;;) {
         if (failure !== undefined) throw failure
-        const delivery = ready.shift()
-        if (delivery) return delivery
+        const recordedDelivery = await nextRecorded()
+        if (recordedDelivery) return recordedDelivery
+        const waiting = ready.shift()
+        if (waiting) {
+          waiting.onDelivered()
+          return waiting.delivery
+        }
         if (active.size === 0) return undefined
         await new Promise<void>((resolve) => (wake = resolve))
       }
@@ -209,16 +317,20 @@ export function createEffects({ claim, writer, now, onFailure }: EffectsOptions)
       while (active.size > 0) await Promise.allSettled(active)
     },
 
+    fail,
+
     get failure() {
       return failure
     },
   }
 }
 
+function nothing(): void {}
+
 function hash(args: readonly unknown[]): Buffer {
   return createHash('sha256').update(JSON.stringify(args)).digest().subarray(0, 16)
 }
 
-function leaseLost({ runId, attempt }: Claim): AppError {
+export function leaseLost({ runId, attempt }: Claim): AppError {
   return new AppError('lease_lost', `attempt ${attempt} of run ${runId} no longer owns it`)
 }

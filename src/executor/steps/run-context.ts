@@ -1,19 +1,22 @@
+import { AppError } from '../../shared/errors.js'
 import type { Claim } from '../../shared/db/runs.js'
+import type { Task } from '../../shared/db/tasks.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Redactor } from '../../shared/redact/redactor.js'
-import type { SecretReader } from '../../shared/secrets/secret-reader.js'
 import type { Logger } from '../../shared/logger.js'
 import type { Driver } from '../drivers/driver.js'
 import type { LogWrites } from '../log-writes.js'
 import type { Effects } from '../sandbox/effects.js'
+import type { OutputDecoders, StoredOutput } from './stored-output.js'
+import type { UsedSecrets } from './used-secrets.js'
 
 /** Why everything of a run ends early. */
 export type StopReason =
   /** Somebody asked for it: containers are killed. */
   | 'stop'
-  /** The executor ends and its time to wait for the run is over: containers are killed. */
+  /** The executor ends for good and its time to wait for the run is over: containers are killed. */
   | 'shutdown'
-  /** The run is another executor's: containers are left alone. */
+  /** The run is another executor's, or will be: containers are left alone. */
   | 'detach'
   /** The sandbox broke a limit or the journal cannot be written: containers are killed. */
   | 'failed'
@@ -25,8 +28,9 @@ export interface RunContext {
   driver: Driver
   effects: Effects
   logWriter: WriterClient<LogWrites>
-  secrets: SecretReader
+  secrets: UsedSecrets
   redactor: Redactor
+  decoders: OutputDecoders
   logger: Logger
   /** Bytes of output kept of one step. */
   logBytes: number
@@ -34,10 +38,56 @@ export interface RunContext {
   messageBytes: number
   /** Aborts with a StopReason. */
   signal: AbortSignal
+  /**
+   * Throws `lease_lost` when the run is no longer this executor's. To be called right before anything
+   * is done to a container: an executor that was stopped for a while wakes up anywhere.
+   */
+  checkLease(): void
+  /** Starts of containers that are under way, also when nobody waits for them any more. */
+  starting: Set<Promise<unknown>>
+  findTask(step: number): Task | undefined
+  findStoredOutput(step: number): StoredOutput
   now: () => number
 }
 
 /** The part of `signal` that says what to do with what runs. */
 export function isDetached(signal: AbortSignal): boolean {
   return signal.aborted && signal.reason === 'detach'
+}
+
+export function detachedError(): AppError {
+  return new AppError('lease_lost', 'the run is no longer this executor’s')
+}
+
+/**
+ * A signal for what may be ended and cleaned up: it aborts with the run's, but not when the run goes
+ * to another executor, whose containers they are then.
+ */
+export function killSignal(signal: AbortSignal): AbortSignal {
+  const kill = new AbortController()
+  const onAbort = (): void => {
+    if (!isDetached(signal)) kill.abort(signal.reason)
+  }
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  return kill.signal
+}
+
+/** The value of a promise, or `lease_lost` as soon as the run is detached; the promise goes on. */
+export async function unlessDetached<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value> {
+  const detached = Promise.withResolvers<never>()
+  const onAbort = (): void => {
+    if (isDetached(signal)) detached.reject(detachedError())
+  }
+  promise.catch(() => undefined) // when nobody waits any more
+  signal.addEventListener('abort', onAbort)
+  try {
+    if (signal.aborted) onAbort()
+    return await Promise.race([promise, detached.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }

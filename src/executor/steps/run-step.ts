@@ -1,11 +1,14 @@
-import { AppError, errorMessage } from '../../shared/errors.js'
+import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
+import { faultPoint } from '../../shared/faults.js'
 import type { TaskEnd } from '../../shared/db/tasks.js'
 import type { Container, ContainerSpec, Mount } from '../drivers/driver.js'
 import { EffectFailure, type Done, type Effect } from '../sandbox/effects.js'
-import { followContainer, startTimeout, type ContainerEnd } from './follow-container.js'
+import type { TaskChange } from '../writes.js'
+import type { ContainerEnd } from './follow-container.js'
 import { resolveEnv } from './resolve-env.js'
 import type { RunConfig } from './run-config.js'
 import type { RunContext } from './run-context.js'
+import { runTries, type Start } from './run-tries.js'
 import type { StepIdentity } from './step-identity.js'
 
 /** What the guest gets of a step that could be run. */
@@ -32,48 +35,45 @@ export async function runStep(
   effect: Effect,
   hasOnOutput: boolean,
 ): Promise<Done<RunResult>> {
-  using timeout = startTimeout(config.timeout)
   try {
-    const container = await startContainer(context, identity, config, timeout.signal)
-    context.effects.commit([], [{ type: 'start', step: identity.step }])
-    const end = await followContainer({
-      context,
-      step: identity.step,
-      container,
-      timeout: timeout.signal,
-      effect: hasOnOutput ? effect : undefined,
+    const end = await runTries({
+      ...{ context, identity, timeoutMs: config.timeout, effect, hasOnOutput },
+      start: (start) => startContainer(context, identity, config, start),
     })
     return toDone(identity, end)
   } catch (error) {
-    if (timeout.signal?.aborted && !context.signal.aborted)
-      return toDone(identity, { type: 'timed_out', stdout: '', stderr: '', isTruncated: false })
     throw toFailure(context, identity, error)
   }
 }
 
 async function startContainer(
   context: RunContext,
-  { containerId, name }: StepIdentity,
+  { name }: StepIdentity,
   config: RunConfig,
-  timeout: AbortSignal | undefined,
+  { id, mayBeThere, signal }: Start,
 ): Promise<Container> {
-  const spec = specOf(containerId, config, resolveStepEnv(context, name, config.env))
-  const signal = AbortSignal.any(timeout ? [context.signal, timeout] : [context.signal])
+  const there = mayBeThere ? await context.driver.find(id) : undefined
+  if (there) return there
+  const env = await resolveStepEnv(context, name, config.env)
+  const spec = specOf(id, config, env)
   try {
-    return await context.driver.run(spec, signal)
+    return await context.driver.run({ ...spec, beforeStart: () => context.checkLease() }, signal)
   } catch (error) {
     throw prefixed(error, 'could not run container: run container: ')
   }
 }
 
-/** Resolves secret references; the error names the task. */
-export function resolveStepEnv(
-  { secrets, redactor }: RunContext,
+/** Resolves secret references and puts what was used on record; the error names the task. */
+export async function resolveStepEnv(
+  { secrets }: RunContext,
   name: string,
   env: Readonly<Record<string, string>>,
-): Record<string, string> {
+): Promise<Record<string, string>> {
   try {
-    return resolveEnv(env, secrets, redactor)
+    const resolved = resolveEnv(env, secrets)
+    await secrets.recorded()
+    faultPoint('step.secrets.committed')
+    return resolved
   } catch (error) {
     throw prefixed(error, `failed to load secrets for task "${name}": `)
   }
@@ -102,7 +102,10 @@ export function mountsOf(mounts: Readonly<Record<string, string>>): Mount[] {
 }
 
 function toDone({ step }: StepIdentity, end: ContainerEnd): Done<RunResult> {
-  return { value: toResult(end), changes: [{ type: 'finish', step, end: toTaskEnd(end) }] }
+  const changes: TaskChange[] = [{ type: 'finish', step, end: toTaskEnd(end) }]
+  if (end.type === 'lost') throw new EffectFailure(new AppError('container_failed', LOST), changes)
+  faultPoint('step.output.complete')
+  return { value: toResult(end), changes }
 }
 
 export function toResult(end: ContainerEnd): RunResult {
@@ -120,7 +123,7 @@ export function toResult(end: ContainerEnd): RunResult {
 }
 
 const LOST =
-  'could not get container status: its machine or wrapper died, so nobody knows how it ended'
+  'could not get container status: its machine or wrapper died, twice, so nobody knows how it ended'
 
 function toTaskEnd(end: ContainerEnd): TaskEnd {
   switch (end.type) {
@@ -139,7 +142,7 @@ function toTaskEnd(end: ContainerEnd): TaskEnd {
 }
 
 function toFailure(context: RunContext, { step }: StepIdentity, error: unknown): unknown {
-  if (error instanceof AppError && error.code === 'lease_lost') return error
+  if (hasCode(error, 'lease_lost') || error instanceof EffectFailure) return error
   const errorText = context.redactor.redact(errorMessage(error))
   const end: TaskEnd = {
     status: context.signal.aborted ? 'aborted' : 'error',

@@ -16,6 +16,8 @@ export interface SeedOptions {
   name: string
   /** The most that it may decompress to. */
   maxBytes: number
+  /** Throws when the run is no longer this executor's: then nothing more is written. */
+  checkLease(): void
   signal: AbortSignal
 }
 
@@ -25,14 +27,25 @@ export interface SeedOptions {
  * Throws `archive_invalid`, `archive_too_large`, `upload_missing` and what the driver throws.
  */
 export async function seedWorkdir(options: SeedOptions): Promise<void> {
-  const { driver, spool, name, maxBytes, signal } = options
+  const { driver, spool, name, maxBytes, checkLease, signal } = options
   await driver.createVolume({ name: VOLUME })
   const tar = zlibZstd.decompress(spool.read(name), { maxBytes, signal })
   try {
-    await driver.writeArchive(VOLUME, writeTar(safeEntries(readTar(tar))), signal)
+    const checked = whileOurs(writeTar(safeEntries(readTar(tar))), checkLease)
+    await driver.writeArchive(VOLUME, checked, signal)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     const { code, message } = error
     throw new AppError(code, `could not unpack the working directory: ${message}`, { cause: error })
+  }
+}
+
+async function* whileOurs(
+  tar: AsyncIterable<Uint8Array>,
+  checkLease: () => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const part of tar) {
+    checkLease()
+    yield part
   }
 }

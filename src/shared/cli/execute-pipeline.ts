@@ -68,7 +68,8 @@ async function execute(options: ExecuteOptions, program: Program): Promise<Run> 
       title: 'pocketci executor',
       config: { ...config, secrets: { path: secrets.path, global: [] } },
       secretKey: masterKey.toString('base64'),
-      executor: { index: 1, capacity: 1 },
+      // nobody is there to go on
+      executor: { index: 1, capacity: 1, runsAtStop: 'kill' },
     },
   })
   try {

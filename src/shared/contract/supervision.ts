@@ -14,9 +14,16 @@ export const startMessageSchema = z.object({
   config: configSchema,
   /** The 32 bytes that secrets are encrypted under, in base64. */
   secretKey: z.base64(),
-  /** Executors only: which one it is, from 1, and how many runs it executes at once. */
+  /** Executors only. */
   executor: z
-    .object({ index: z.number().int().min(1), capacity: z.number().int().min(1) })
+    .object({
+      /** Which one it is, from 1. */
+      index: z.number().int().min(1),
+      /** Runs that it executes at once. */
+      capacity: z.number().int().min(1),
+      /** What a stop does to runs that have not ended in time: another executor goes on, or nobody. */
+      runsAtStop: z.enum(['hand_over', 'kill']),
+    })
     .optional(),
 })
 export type StartMessage = z.infer<typeof startMessageSchema>

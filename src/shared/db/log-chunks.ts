@@ -44,6 +44,11 @@ export function createLogChunks(db: Db) {
       'select coalesce(sum(length(bytes)), 0) from log_chunks where run_id = ? and step = ?',
     )
     .pluck()
+  const lastOfStep = db
+    .prepare<[string, number], number>(
+      'select coalesce(max(seq), 0) from log_chunks where run_id = ? and step = ?',
+    )
+    .pluck()
   const backwards = db.prepare<[string, number], { seq: number; size: number }>(
     `select seq, length(bytes) as size from log_chunks where run_id = ? and step = ? order by seq desc`,
   )
@@ -65,6 +70,9 @@ export function createLogChunks(db: Db) {
 
     /** Bytes of output that a step has. */
     sizeOfStep: (runId: string, step: number): number => sizeOfStep.get(runId, step) ?? 0,
+
+    /** Number of the last chunk of a step; 0 when there is none. */
+    lastSeqOf: (runId: string, step: number): number => lastOfStep.get(runId, step) ?? 0,
 
     /** Behind which chunk at least the last `bytes` of a step lie; 0 when that is all of it. */
     findTailStart(runId: string, step: number, bytes: number): number {

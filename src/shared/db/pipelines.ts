@@ -72,8 +72,12 @@ export function createPipelines(db: Db) {
     'update pipelines set paused = ?, updated_at = ? where id = ?',
   )
   const remove = db.prepare<[string]>('delete from pipelines where id = ?')
-  const program = db.prepare<[string], { code: string; sourceMap: string }>(
-    'select program as code, source_map as sourceMap from pipelines where id = ?',
+  const program = db.prepare<[Record<string, unknown>], { code: string; sourceMap: string }>(
+    `select program as code, source_map as sourceMap from pipelines
+       where id = @id and version = @version
+     union all
+     select program, source_map from superseded_programs
+       where pipeline_id = @id and version = @version`,
   )
   // instr over names and contents: a substring search that needs no escaping and no index at this size
   const matching = `(@search = '' or instr(lower(name), lower(@search)) > 0
@@ -99,8 +103,8 @@ export function createPipelines(db: Db) {
       return value === undefined ? undefined : value === 1
     },
 
-    /** The compiled form that executors run. */
-    findProgram: (id: string) => program.get(id),
+    /** The compiled form of a version; kept while a run of it is under way. */
+    findProgram: (id: string, version: number) => program.get({ id, version }),
 
     /** Creates or replaces the pipeline of that name; the id of an existing one stays. */
     upsert(input: PipelineInput, id: string, now: number): Pipeline {

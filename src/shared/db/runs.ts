@@ -12,8 +12,8 @@ import type { Page, PageOf } from './pipelines.js'
  *
  * queued → running (a claim: attempt + 1) → success | failed | skipped
  * queued → failed (stopped before its claim)
- * running → queued (nothing was started, for its driver is unavailable: `waitReason` says so)
- * running → running (the lease ran out and another executor claims it: attempt + 1)
+ * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
+ * running → running (the lease ran out or was given up and an executor claims it: attempt + 1)
  *
  * Every change names the state it expects; a change of a running run names its attempt too, so an
  * executor that lost its lease changes nothing.
@@ -24,6 +24,11 @@ export interface Run {
   status: RunStatus
   attempt: number
   executorId: string | null
+  /** How many executors in a row have died with it while its journal did not grow. */
+  deaths: number
+  /** Of the first claim: the version of the pipeline's program, and the driver. */
+  programVersion: number
+  driver: string
   triggerType: TriggerType
   triggeredBy: string
   triggerInput: TriggerInput
@@ -58,6 +63,19 @@ export interface Claim {
   attempt: number
 }
 
+/** Who claims runs, and how many. */
+export interface ClaimInput {
+  executorId: string
+  limit: number
+  now: number
+  leaseTtlMs: number
+  defaultDriver: string
+  isIdle: boolean
+}
+
+/** A run that has brought down so many executors in a row is failed; the try before that is alone. */
+export const MAX_DEATHS = 3
+
 /** Why a run waits, and until when it is not tried again: unix milliseconds. */
 export interface Waiting {
   reason: string
@@ -84,20 +102,29 @@ export function createRuns(db: Db) {
       .pluck()
   const queuedUpTo = countUpTo('queued')
   const runningUpTo = countUpTo('running')
-  const claimable = db.prepare<[Record<string, unknown>], { id: string }>(
-    `select id from (
-       select id, seq from runs where status = 'running' and lease_expires_at <= @now
+  // a lease that expires at 0 was given up in order
+  const journalSeq = '(select coalesce(max(seq), 0) from journal where run_id = runs.id)'
+  const claimable = db.prepare<[Record<string, unknown>], Claimable>(
+    `select id, journalSeq, case when journalSeq > claimed_seq then 0 else deaths + died end as deaths
+     from (
+       select id, seq, deaths, claimed_seq, lease_expires_at > 0 as died, ${journalSeq} as journalSeq
+         from runs where status = 'running' and lease_expires_at <= @now
        union all
-       select id, seq from runs where status = 'queued' and coalesce(available_at, 0) <= @now)
+       select id, seq, deaths, claimed_seq, 0 as died, ${journalSeq} as journalSeq
+         from runs where status = 'queued' and coalesce(available_at, 0) <= @now)
      order by seq limit @limit`,
   )
   const claim = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'running', attempt = attempt + 1, executor_id = @executorId,
        lease_expires_at = @leaseExpiresAt, started_at = coalesce(started_at, @now),
-       available_at = null
+       available_at = null, deaths = @deaths, claimed_seq = @journalSeq,
+       program_version = coalesce(program_version,
+         (select version from pipelines where id = runs.pipeline_id)),
+       driver = coalesce(driver,
+         (select iif(driver = '', @defaultDriver, driver) from pipelines where id = runs.pipeline_id))
      where id = @id and (status = 'queued' or (status = 'running' and lease_expires_at <= @now))`,
   )
-  const renew = db.prepare<[Record<string, unknown>]>(
+  const setLease = db.prepare<[Record<string, unknown>]>(
     `update runs set lease_expires_at = @leaseExpiresAt
      where id = @runId and status = 'running' and attempt = @attempt`,
   )
@@ -113,7 +140,10 @@ export function createRuns(db: Db) {
   )
   const release = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'queued', executor_id = null, lease_expires_at = null,
-       started_at = null, available_at = @availableAt, wait_reason = @reason
+       started_at = iif(${journalSeq} = 0, null, started_at),
+       program_version = iif(${journalSeq} = 0, null, program_version),
+       driver = iif(${journalSeq} = 0, null, driver),
+       available_at = @availableAt, wait_reason = @reason
      where id = @runId and status = 'running' and attempt = @attempt and stop_requested_at is null`,
   )
   const failQueued = db.prepare<[Record<string, unknown>]>(
@@ -129,8 +159,9 @@ export function createRuns(db: Db) {
     `select id, attempt, stop_requested_by as by from runs
      where status = 'running' and executor_id = ? and stop_requested_at is not null`,
   )
-  const expire = db.prepare<[number, string]>(
-    "update runs set lease_expires_at = ? where status = 'running' and executor_id = ?",
+  const expire = db.prepare<[Record<string, unknown>]>(
+    `update runs set lease_expires_at = @now
+     where status = 'running' and executor_id = @executorId and lease_expires_at > @now`,
   )
   const hasClaimable = db
     .prepare<[{ now: number }], number>(
@@ -170,18 +201,32 @@ export function createRuns(db: Db) {
     /** A cheap look before a claim takes the write lock. */
     hasClaimable: (now: number): boolean => hasClaimable.get({ now }) === 1,
 
-    /** Takes up to `limit` runs, oldest first: queued ones and those whose lease has run out. */
-    claim(input: { executorId: string; limit: number; now: number; leaseTtlMs: number }): Run[] {
-      const { executorId, limit, now, leaseTtlMs } = input
-      return claimable.all({ now, limit }).map(({ id }) => {
-        claim.run({ id, executorId, now, leaseExpiresAt: now + leaseTtlMs })
-        return fromRow(byId.get(id))
-      })
+    /**
+     * Takes up to `limit` runs, oldest first: queued ones and those whose lease has run out. A run at
+     * its last try is taken alone, by an executor that has no other; until then that takes no younger.
+     */
+    claim({ limit, now, leaseTtlMs, isIdle, ...input }: ClaimInput): Run[] {
+      const claimed: Run[] = []
+      for (const { id, deaths, journalSeq } of claimable.all({ now, limit })) {
+        const isAlone = deaths === MAX_DEATHS - 1
+        if (isAlone && !(isIdle && claimed.length === 0)) break
+        claim.run({ ...input, id, deaths, journalSeq, now, leaseExpiresAt: now + leaseTtlMs })
+        claimed.push(fromRow(byId.get(id)))
+        if (isAlone) break
+      }
+      return claimed
     },
 
     /** False: the claim is no longer ours. */
     renew: (claim: Claim, leaseExpiresAt: number): boolean =>
-      renew.run({ ...claim, leaseExpiresAt }).changes === 1,
+      setLease.run({ ...claim, leaseExpiresAt }).changes === 1,
+
+    /** Gives a claim up: the run can be claimed at once, and nobody has died. */
+    handOver: (claim: Claim): void => void setLease.run({ ...claim, leaseExpiresAt: 0 }),
+
+    /** Takes a claim away from whoever was executing it and has died. */
+    expire: (claim: Claim, now: number): void =>
+      void setLease.run({ ...claim, leaseExpiresAt: now }),
 
     isOwned: ({ runId, attempt }: Claim): boolean => owned.get(runId, attempt) === 1,
 
@@ -190,7 +235,7 @@ export function createRuns(db: Db) {
       finish.run({ ...claim, ...outcomeColumns(outcome), now }).changes === 1,
 
     /**
-     * Puts a run of which nothing was started back into the queue, not to be claimed before a time.
+     * Puts a run back into the queue, not to be claimed before a time. One that has begun goes on then.
      * False: the claim is no longer ours, or somebody wants the run stopped.
      */
     release: (claim: Claim, { reason, availableAt }: Waiting): boolean =>
@@ -215,7 +260,8 @@ export function createRuns(db: Db) {
     findStopRequests: (executorId: string) => stopped.all(executorId),
 
     /** Makes the runs of a dead executor claimable at once. */
-    expireLeases: (executorId: string, now: number): number => expire.run(now, executorId).changes,
+    expireLeases: (executorId: string, now: number): number =>
+      expire.run({ executorId, now }).changes,
 
     /** At most 1,000 runs of a pipeline that have not ended. */
     findActive: (pipelineId: string): string[] => activeOf.all(pipelineId).map(({ id }) => id),
@@ -233,7 +279,14 @@ export function createRuns(db: Db) {
   }
 }
 
+interface Claimable {
+  id: string
+  deaths: number
+  journalSeq: number
+}
+
 const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, executor_id as executorId,
+  deaths, coalesce(program_version, 0) as programVersion, coalesce(driver, '') as driver,
   trigger_type as triggerType, triggered_by as triggeredBy, trigger_input as triggerInput,
   request_id as requestId, concurrency_group as concurrencyGroup, error_code as errorCode,
   error_message as errorMessage, stop_requested_at as stopRequestedAt,

@@ -16,6 +16,8 @@ export interface Task {
   startedAt: number | null
   completedAt: number | null
   errorMessage: string
+  /** How often it was started: more than once only when it was lost. */
+  tries: number
 }
 
 export interface TaskEnd {
@@ -40,6 +42,17 @@ export function createTasks(db: Db) {
   const finish = db.prepare<[Record<string, unknown>]>(
     `update tasks set status = @status, code = @code, error_message = @errorMessage, completed_at = @now
      where run_id = @runId and step = @step and status in ('pending', 'running') and ${owned}`,
+  )
+  const retry = db.prepare<[Record<string, unknown>]>(
+    `update tasks set tries = @tries, status = 'pending', started_at = null, error_message = @reason
+     where run_id = @runId and step = @step and status in ('pending', 'running') and ${owned}`,
+  )
+  const note = db.prepare<[Record<string, unknown>]>(
+    `update tasks set error_message = @text
+     where run_id = @runId and step = @step and status in ('pending', 'running') and ${owned}`,
+  )
+  const byStep = db.prepare<[string, number], Task>(
+    `select ${COLUMNS} from tasks where run_id = ? and step = ?`,
   )
   const abortAll = db.prepare<[Record<string, unknown>]>(
     `update tasks set status = @status, error_message = @errorMessage, completed_at = @now
@@ -76,12 +89,22 @@ export function createTasks(db: Db) {
       return finish.run({ ...claim, step, status, code, errorMessage, now }).changes === 1
     },
 
+    /** It was lost and runs again. */
+    retry: (claim: Claim, step: number, next: { tries: number; reason: string }): boolean =>
+      retry.run({ ...claim, step, ...next }).changes === 1,
+
+    /** Says what an open task waits for; '' when it waits no more. */
+    note: (claim: Claim, step: number, text: string): boolean =>
+      note.run({ ...claim, step, text }).changes === 1,
+
     /** Ends every open task of a run that ends without them. Part of the transaction that ends it. */
     endOpen: (
       runId: string,
       end: { status: TaskStatus; errorMessage: string },
       now: number,
     ): number => abortAll.run({ runId, ...end, now }).changes,
+
+    findStep: (runId: string, step: number): Task | undefined => byStep.get(runId, step),
 
     find: (runId: string, path: string): Task | undefined => byPath.get(runId, path),
 
@@ -101,4 +124,4 @@ export function createTasks(db: Db) {
 }
 
 const COLUMNS = `run_id as runId, step, path, name, status, code, started_at as startedAt,
-  completed_at as completedAt, error_message as errorMessage`
+  completed_at as completedAt, error_message as errorMessage, tries`

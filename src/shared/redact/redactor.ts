@@ -25,6 +25,8 @@ export interface RedactorStream {
   push(chunk: Buffer): Buffer
   /** What was held back. */
   end(): Buffer
+  /** Bytes that are held back at this moment, as they came in. */
+  readonly heldBytes: number
 }
 
 export function createRedactor(): Redactor {
@@ -54,6 +56,9 @@ export function createRedactor(): Redactor {
           const clean = mask(held, patterns)
           held = Buffer.alloc(0)
           return clean
+        },
+        get heldBytes() {
+          return held.length
         },
       }
     },

@@ -66,7 +66,12 @@ function listTiers({ config, kinds, entries }: ServerOptions, secretKey: string)
     return shares.map((capacity, at) => {
       const index = at + 1
       const name = `executor ${index}`
-      return { kind, name, entry, start: { ...start(name), executor: { index, capacity } } }
+      return {
+        kind,
+        name,
+        entry,
+        start: { ...start(name), executor: { index, capacity, runsAtStop: 'hand_over' } },
+      }
     })
   })
 }

@@ -35,7 +35,10 @@ export interface ChildOptions {
 }
 
 /** Everything else would be readable in /proc by processes of the same user. */
-const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS']
+const PASSED_ON = [
+  ...['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS'],
+  'POCKETCI_FAULT', // of tests: see faults.ts
+]
 
 /** Forks a tier and hands it its configuration over the IPC channel. */
 export function startChild({ entry, start, env }: ChildOptions): Child {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { openWriter, type Writer } from '../../../src/shared/db/writer/open-writer.js'
 import type { ExecutorWrites } from '../../../src/executor/writes.js'
-import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import { CLAIMER, insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
 
 const operations = new URL('../../../src/executor/writes.js', import.meta.url)
 const CLAIMERS = 8
@@ -40,7 +40,13 @@ test('eight claimers take two thousand runs, each once and all in order of their
     const mine: string[] = []
     for (;;) {
       const start = performance.now()
-      const input = { executorId: `e${at}`, limit: 5, now: Date.now(), leaseTtlMs: 60_000 }
+      const input = {
+        executorId: `e${at}`,
+        limit: 5,
+        now: Date.now(),
+        leaseTtlMs: 60_000,
+        ...CLAIMER,
+      }
       const claimed = await client.write('claim', input, { isDurable: false })
       waits.push(performance.now() - start)
       if (claimed.length === 0) return mine

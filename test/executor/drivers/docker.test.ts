@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { before, test, type TestContext } from 'node:test'
 import { openDockerDriver } from '../../../src/executor/drivers/docker/open-docker-driver.js'
 import type { ContainerSpec } from '../../../src/executor/drivers/driver.js'
+import { answerJson, startHttpStandIn } from '../../helpers/http-stand-in.js'
 import { BUSYBOX_IMAGE, DOCKER_HOST, docker, ensureBusybox } from '../../helpers/docker-engine.js'
 import { startOwnEngine } from '../../helpers/own-engine.js'
 import { tempDir } from '../../helpers/temp-dir.js'
@@ -89,19 +90,38 @@ test('running out of memory is told apart from a failure', async (t) => {
   assert.equal(status.exitCode, 137)
 })
 
-test('an image that is not there and cannot be pulled is an error that names it', async (t) => {
+test('an image whose registry does not answer is an error that names it, and may pass', async (t) => {
   const { driver, spec } = await start(t)
   const progress: string[] = []
   const image = '127.0.0.1:9/no/such-image:7'
   await assert.rejects(
     driver.run(spec('true', { image, onProgress: (text) => void progress.push(text) }), never),
     {
-      code: 'image_unavailable',
+      code: 'registry_unavailable',
       message: /cannot pull image "127\.0\.0\.1:9\/no\/such-image:7": /,
     },
   )
   assert.equal(progress[0], `pulling image ${image}\n`)
 })
+
+const REGISTRIES: [string, number, string, string][] = [
+  ['knows no such image', 404, 'MANIFEST_UNKNOWN', 'image_unavailable'],
+  ['refuses access', 401, 'UNAUTHORIZED', 'image_unavailable'],
+  ['is overloaded', 503, 'UNAVAILABLE', 'registry_unavailable'],
+  ['has had enough', 429, 'TOOMANYREQUESTS', 'registry_unavailable'],
+]
+for (const [what, status, code, expected] of REGISTRIES)
+  test(`an image of a registry that ${what} is ${expected}`, async (t) => {
+    const registry = await startHttpStandIn(t, ({ url }, response) => {
+      if (url === '/v2/') return answerJson(response, 200, {})
+      const message = code.toLowerCase().replaceAll('_', ' ')
+      answerJson(response, status, { errors: [{ code, message }] })
+    })
+    const { driver, spec } = await start(t)
+    const image = `${registry.url.replace('http://', '')}/no/such-image:7`
+    await assert.rejects(driver.run(spec('true', { image }), never), { code: expected })
+    assert.ok(registry.seen.length > 0, 'the engine has asked')
+  })
 
 test('no engine is "driver unavailable", with the address and no password', async () => {
   for (const host of ['unix:///nowhere/docker.sock', 'tcp://me:secret@127.0.0.1:9'])

@@ -8,10 +8,10 @@ import type {
   Driver,
   ExitStatus,
 } from '../../../src/executor/drivers/driver.js'
-import { AppError } from '../../../src/shared/errors.js'
 import { readTar } from '../../../src/shared/tar/read-tar.js'
 import { inPieces, readAll as all } from '../../helpers/streams.js'
 import { toTar } from '../../helpers/tar.js'
+import { AppError, hasCode } from '../../../src/shared/errors.js'
 import { until } from '../../helpers/until.js'
 
 /** What a driver has to say about itself for its contract to be tested. */
@@ -181,6 +181,46 @@ export function describeDriverContract({ name, open, image }: DriverUnderTest): 
       assert.equal((await collect(await other.run(once, never))).stdout, 'run\n')
       assert.equal((await collect((await other.find('a')) ?? assert.fail())).stdout, 'run\n')
       await other[Symbol.asyncDispose]()
+    })
+
+    test('whoever asked for a start can call it off in its last moment, and the next one starts it', async (t) => {
+      const { driver, namespace, spec } = await start(t)
+      const once = spec('a', 'echo run >>v/count; cat v/count', {
+        mounts: [{ volume: 'v', path: 'v' }],
+      })
+      // once more after each place where it is asked, until it gets through
+      let passes = 0
+      let refusals = 0
+      for (let limit = 0; ; limit++) {
+        passes = limit
+        const other = await open(t, namespace)
+        const beforeStart = (): void => {
+          if (passes-- === 0) throw new AppError('lease_lost', 'not ours any more')
+        }
+        const container = await other
+          .run({ ...once, beforeStart }, never)
+          .catch((error: unknown) => {
+            assert.ok(hasCode(error, 'lease_lost'), String(error))
+            return undefined
+          })
+        assert.equal((await driver.find('a')) !== undefined, container !== undefined)
+        if (container) assert.equal((await collect(container)).stdout, 'run\n')
+        await other[Symbol.asyncDispose]()
+        if (container) break
+        refusals++
+      }
+      assert.ok(refusals >= 1)
+    })
+
+    test('a driver that is let go in the middle of a start takes nothing away', async (t) => {
+      const { driver, namespace, spec } = await start(t)
+      const other = await open(t, namespace)
+      const starting = other.run(spec('a', 'echo begun; sleep 0.3; echo over'), never)
+      const left = starting.catch(() => undefined) // it may have been too early to know
+      await other[Symbol.asyncDispose]()
+      await left
+      const again = await driver.run(spec('a', 'echo begun; sleep 0.3; echo over'), never)
+      assert.equal((await collect(again)).stdout, 'begun\nover\n')
     })
 
     test('another instance attaches in the middle, without a gap and without a repeat', async (t) => {

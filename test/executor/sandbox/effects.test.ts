@@ -5,7 +5,7 @@ import { createRuns } from '../../../src/shared/db/runs.js'
 import { openWriter } from '../../../src/shared/db/writer/open-writer.js'
 import { createEffects } from '../../../src/executor/sandbox/effects.js'
 import type { ExecutorWrites } from '../../../src/executor/writes.js'
-import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import { CLAIMER, insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
 
 const operations = new URL('../../../src/executor/writes.js', import.meta.url)
 
@@ -25,7 +25,7 @@ async function open(t: TestContext) {
     },
     1,
   )
-  runs.claim({ executorId: 'x', limit: 1, now: 1, leaseTtlMs: 60_000 })
+  runs.claim({ executorId: 'x', limit: 1, now: 1, leaseTtlMs: 60_000, ...CLAIMER })
   const writer = await openWriter<ExecutorWrites>({ path, operations })
   t.after(() => writer[Symbol.asyncDispose]())
   const failures: unknown[] = []
@@ -42,7 +42,8 @@ async function open(t: TestContext) {
         { seq: number; kind: string; effect: number; name: string | null; outcome: string | null }
       >("select seq, kind, effect, name, outcome from journal where run_id = 'r' order by seq")
       .all()
-  const steal = () => void runs.claim({ executorId: 'y', limit: 1, now: 10 ** 15, leaseTtlMs: 1 })
+  const steal = () =>
+    void runs.claim({ executorId: 'y', limit: 1, now: 10 ** 15, leaseTtlMs: 1, ...CLAIMER })
   return { effects, writer, failures, journal, steal }
 }
 

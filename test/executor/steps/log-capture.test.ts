@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
+import type { OutputStream } from '../../../src/shared/contract/statuses.js'
 import { createLogChunks } from '../../../src/shared/db/log-chunks.js'
 import { logsPathOf } from '../../../src/shared/db/open.js'
 import { openWriter } from '../../../src/shared/db/writer/open-writer.js'
@@ -21,14 +22,22 @@ async function capture(
   const writer = await openWriter<LogWrites>({ path, operations })
   t.after(() => writer[Symbol.asyncDispose]())
   const redactor = createRedactor()
-  const log = openLogBatcher({ writer: writer.client, runId: 'r', step: 1, now: Date.now })
-  const output = openStepOutput({
+  const log = openLogBatcher({
+    ...{ writer: writer.client, claim: { runId: 'r', attempt: 1 }, step: 1, now: Date.now },
+  })
+  const opened = await openStepOutput({
+    tryNumber: 1,
     redactor,
     log,
     limitBytes: 64 * MIB,
     messageBytes: 8 * MIB,
     ...limits,
   })
+  const output = {
+    write: (stream: OutputStream, bytes: Buffer) =>
+      opened.write({ stream, bytes, offset: opened.from[stream] }),
+    end: () => opened.end(),
+  }
   const chunks = createLogChunks(openForTest(t, path, 'read'))
   const stored = () => chunks.listOfStep('r', 1, 0, 10_000)
   return { redactor, log, output, stored }

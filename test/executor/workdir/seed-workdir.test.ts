@@ -18,6 +18,8 @@ import { zstdBomb } from '../../helpers/zstd-bomb.js'
 import { collect } from '../drivers/driver-contract.js'
 
 const MIB = 1_048_576
+/** The lease of a run that nobody takes away. */
+const held = { checkLease: () => undefined }
 const never = new AbortController().signal
 
 before(ensureBusybox)
@@ -51,7 +53,7 @@ function describeSeeding(
     })
     const spool = openSpool(join(tempDir(t), 'pocketci.db'))
     const seed = async (archive: Uint8Array, { maxBytes = 100 * MIB, signal = never } = {}) =>
-      seedWorkdir({ driver, spool, name: await store(spool, archive), maxBytes, signal })
+      seedWorkdir({ ...held, driver, spool, name: await store(spool, archive), maxBytes, signal })
     const sh = async (script: string) =>
       collect(
         await driver.run(
@@ -135,7 +137,7 @@ function describeSeeding(
     test('that is gone or damaged says so', async (t) => {
       const { driver, spool, seed } = await start(t)
       await assert.rejects(
-        seedWorkdir({ driver, spool, name: 'gone', maxBytes: MIB, signal: never }),
+        seedWorkdir({ ...held, driver, spool, name: 'gone', maxBytes: MIB, signal: never }),
         {
           code: 'upload_missing',
           message: 'could not unpack the working directory: the uploaded working directory is gone',
@@ -160,7 +162,7 @@ function describeSeeding(
           await new Promise(() => undefined)
         },
       }
-      const options = { driver, spool: hanging, name: 'x', maxBytes: 100 * MIB }
+      const options = { ...held, driver, spool: hanging, name: 'x', maxBytes: 100 * MIB }
       const seeding = seedWorkdir({ ...options, signal: stopping.signal })
       const refused = assert.rejects(seeding, { code: 'aborted' })
       await until('it has begun', () => isWaiting)

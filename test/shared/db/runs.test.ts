@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createRunCleanups } from '../../../src/shared/db/run-cleanups.js'
 import { createRuns, type NewRun } from '../../../src/shared/db/runs.js'
 import { createTasks } from '../../../src/shared/db/tasks.js'
-import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import { CLAIMER, insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
 
 function newRun(id: string): NewRun {
   return {
@@ -20,7 +21,7 @@ function open(t: Parameters<typeof tempStorage>[0]) {
   insertPipeline(db, 'p')
   const runs = createRuns(db)
   const claim = (executorId: string, now: number, limit = 1) =>
-    runs.claim({ executorId, limit, now, leaseTtlMs: 100 })
+    runs.claim({ executorId, limit, now, leaseTtlMs: 100, ...CLAIMER })
   return { db, runs, claim, tasks: createTasks(db) }
 }
 
@@ -132,4 +133,85 @@ test('a run that somebody wants stopped does not go back to the queue', (t) => {
   const waiting = { reason: 'driver unavailable', availableAt: 50 }
   assert.equal(runs.release({ runId: 'a', attempt: 1 }, waiting), false)
   assert.equal(runs.find('a')?.status, 'running')
+})
+
+/** Claims that end in the death of the executor, and what the run's count of deaths is then. */
+function deathsAfter(
+  { runs, db }: Pick<ReturnType<typeof open>, 'runs' | 'db'>,
+  now: number,
+  options: { isIdle?: boolean; limit?: number } = {},
+) {
+  const { isIdle = true, limit = 1 } = options
+  const claimed = runs.claim({
+    ...{ executorId: 'x', limit, now, leaseTtlMs: 10, defaultDriver: 'native', isIdle },
+  })
+  const progress = (runId: string, seq: number): void =>
+    void db
+      .prepare(
+        "insert into journal (run_id, seq, attempt, kind, effect, at) values (?, ?, 1, 'result', 1, 1)",
+      )
+      .run(runId, seq)
+  return { ids: claimed.map(({ id }) => id), deaths: claimed.map(({ deaths }) => deaths), progress }
+}
+
+test('deaths in a row count until the journal grows; one that handed its run over has not died', (t) => {
+  const tables = open(t)
+  const { runs } = tables
+  runs.insert(newRun('a'), 1)
+  assert.deepEqual(deathsAfter(tables, 100).deaths, [0])
+  assert.deepEqual(deathsAfter(tables, 200).deaths, [1])
+  const second = deathsAfter(tables, 300)
+  assert.deepEqual(second.deaths, [2])
+  second.progress('a', 1)
+  assert.deepEqual(deathsAfter(tables, 400).deaths, [0])
+  runs.handOver({ runId: 'a', attempt: 4 })
+  assert.deepEqual(deathsAfter(tables, 401).deaths, [0])
+  runs.expire({ runId: 'a', attempt: 5 }, 402)
+  assert.deepEqual(deathsAfter(tables, 403).deaths, [1])
+})
+
+test('the leases of a dead executor are expired, but not those that it had given up', (t) => {
+  const tables = open(t)
+  const { runs } = tables
+  runs.insert(newRun('a'), 1)
+  deathsAfter(tables, 100)
+  runs.handOver({ runId: 'a', attempt: 1 })
+  assert.equal(runs.expireLeases('x', 101), 0)
+  assert.deepEqual(deathsAfter(tables, 102).deaths, [0])
+})
+
+test('the last try is alone: an idle executor takes that run and no other with it', (t) => {
+  const tables = open(t)
+  const { runs } = tables
+  for (const id of ['poison', 'b', 'c']) runs.insert(newRun(id), 1)
+  deathsAfter(tables, 100)
+  deathsAfter(tables, 200)
+  assert.deepEqual(deathsAfter(tables, 300, { isIdle: false, limit: 3 }).ids, [])
+  assert.deepEqual(deathsAfter(tables, 300, { limit: 3 }).ids, ['poison'])
+  assert.deepEqual(deathsAfter(tables, 301, { isIdle: false, limit: 3 }).ids, ['b', 'c'])
+})
+
+test('a run that has begun keeps its start, its driver and its program while it waits', (t) => {
+  const { db, runs, claim } = open(t)
+  runs.insert(newRun('a'), 1)
+  claim('x', 10)
+  db.prepare(
+    "insert into journal (run_id, seq, attempt, kind, effect, at) values ('a', 1, 1, 'result', 1, 1)",
+  ).run()
+  runs.release({ runId: 'a', attempt: 1 }, { reason: 'driver unavailable', availableAt: 20 })
+  const { startedAt, driver, programVersion } = runs.find('a') ?? {}
+  assert.deepEqual([startedAt, driver, programVersion], [10, 'native', 1])
+})
+
+test('the end of a run leaves a row until what it made is removed; of one that was never claimed none', (t) => {
+  const { db, runs, claim } = open(t)
+  for (const id of ['a', 'b']) runs.insert(newRun(id), 1)
+  claim('x', 10)
+  runs.finish({ runId: 'a', attempt: 1 }, { status: 'success' }, 20)
+  runs.failQueued('b', 'me', { code: 'aborted', message: 'no' }, 20)
+  const cleanups = createRunCleanups(db)
+  assert.deepEqual(cleanups.listDue(20, 10), [])
+  assert.deepEqual(cleanups.listDue(30_020, 10), [{ runId: 'a', driver: 'native' }])
+  cleanups.remove('a')
+  assert.deepEqual(cleanups.listDue(30_020, 10), [])
 })

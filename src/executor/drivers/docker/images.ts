@@ -21,7 +21,7 @@ const progressSchema = z.object({
   error: z.string().optional(),
 })
 
-/** Pulls an image that is not there. Throws `image_unavailable`, `driver_unavailable`, `aborted`. */
+/** Pulls an image that is not there. Throws `image_unavailable`, `registry_unavailable`, `driver_unavailable`, `aborted`. */
 export async function pullImage(
   docker: Docker,
   image: string,
@@ -35,15 +35,20 @@ export async function pullImage(
   } catch (error) {
     if (signal.aborted) throw new AppError('aborted', 'the start was aborted', { cause: error })
     if (isEngineLost(error)) throw toDriverError(error, 'image_unavailable', 'pulling the image')
-    const reason =
-      statusOf(error) === 404 ? 'it does not exist, or its registry refuses access' : ''
+    const isRefused = statusOf(error) === 404 || REFUSED.test(engineMessage(error))
+    const reason = isRefused ? 'it does not exist, or its registry refuses access' : ''
     throw new AppError(
-      'image_unavailable',
+      // else the registry did not answer as a registry: that passes
+      isRefused ? 'image_unavailable' : 'registry_unavailable',
       `cannot pull image "${image.slice(0, 200)}": ${[reason, engineMessage(error)].filter(Boolean).join(': ').slice(0, 1_000)}`,
       { cause: error },
     )
   }
 }
+
+/** What registries and engines say of an image that will not be there at the next try either. */
+const REFUSED =
+  /not found|does not exist|manifest unknown|denied|unauthorized|authentication required|invalid reference|no matching manifest|unsupported/i
 
 /** Without a tag the engine would pull them all. */
 function withTag(image: string): string {

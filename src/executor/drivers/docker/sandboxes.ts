@@ -50,6 +50,7 @@ async function startExec(place: Place, spec: ExecSpec, signal: AbortSignal): Pro
   try {
     if ((await runScript(container, '[ -d "$1" ]', [dir])) === 0)
       return openExec({ container, id: spec.id, dir })
+    spec.beforeStart?.()
     const work = workDirOf(name, spec.workDir ?? sandbox.workDir)
     const exec = await container.exec({
       Cmd: ['sh', '-c', EXEC_WRAPPER, 'pocketci', dir, work, ...spec.command],

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import { AppError } from '../../../shared/errors.js'
+import { AppError, hasCode } from '../../../shared/errors.js'
 import type { Container, ContainerSpec } from '../driver.js'
 import { createOptions } from './create-options.js'
 import { openContainer, removeContainer } from './docker-container.js'
@@ -33,6 +33,7 @@ export interface StartOptions {
 export async function startContainer(host: DockerHost, options: StartOptions): Promise<Container> {
   const { name, spec, signal } = options
   if (signal.aborted) throw aborted()
+  spec.beforeStart?.()
   const { container, isNew } = await createOrFind(host, options)
   try {
     if (signal.aborted) throw aborted()
@@ -40,8 +41,9 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
       return openContainer({ id: spec.id, docker: host.docker, container })
     return await startCreated(host.docker, container, spec)
   } catch (error) {
-    // unless the engine is away: then the next try finds it
-    if (!isEngineLost(error)) await removeContainer(host.docker.getContainer(name))
+    // unless the engine is away, or the run is another executor's: then the next one finds it
+    if (!isEngineLost(error) && !hasCode(error, 'lease_lost'))
+      await removeContainer(host.docker.getContainer(name))
     throw startError(error, spec)
   }
 }
@@ -89,6 +91,7 @@ async function startCreated(
     }),
     watchNextExit(container),
   ])
+  spec.beforeStart?.()
   // a connection that breaks later is noticed by its reader, if there is one
   attached.on('error', () => undefined)
   await container.start()

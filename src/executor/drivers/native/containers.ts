@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { readState } from './container-state.js'
 import type { NativeHost } from './host.js'
 import { controlFiles } from './layout.js'
 import { openContainer, type NativeContainer } from './native-container.js'
@@ -11,7 +11,7 @@ import { watchFolder, type FolderWatch } from './watch-folder.js'
 export interface Containers {
   /** Starts a command at a place, or attaches to the one that runs or ran there. */
   start(options: Omit<StartOptions, 'host' | 'attach'>): Promise<NativeContainer>
-  /** The container at a place, if a command was ever started there. */
+  /** The container at a place, if a command was ever executed there. */
   find(place: Place): Promise<NativeContainer | undefined>
   /** Resolves when no start is under way. */
   settleStarts(): Promise<void>
@@ -51,8 +51,8 @@ export function createContainers(host: NativeHost): Containers {
     async find(place) {
       const opened = known.get(place.controlDir)
       if (opened) return opened
-      const { claim } = controlFiles(place.controlDir)
-      if (!statSync(claim, { throwIfNoEntry: false })) return undefined
+      const { type } = readState(controlFiles(place.controlDir))
+      if (type === 'absent' || type === 'starting' || type === 'refused') return undefined
       return remember(place, Promise.resolve(attach(place).container))
     },
 

@@ -52,7 +52,8 @@ export async function openNativeDriver(options: NativeDriverOptions): Promise<Dr
       const place = placeOf(host, spec.id)
       const [commandName] = spec.command
       const prepare = (): PlacedCommand => prepareCommand({ host, volumes }, place, spec)
-      return containers.start({ place, commandName, prepare, signal })
+      const { beforeStart } = spec
+      return containers.start({ place, commandName, prepare, beforeStart, signal })
     },
     find: async (id) => containers.find(placeOf(host, id)),
     createVolume: async (spec) => volumes.create(spec),

@@ -28,6 +28,7 @@ export async function startSandbox(
   signal: AbortSignal,
 ): Promise<Sandbox> {
   if (signal.aborted) throw new AppError('aborted', 'the start was aborted')
+  spec.beforeStart?.()
   const sandbox = placeOf(host, spec.id)
   makeControlDir(host, join(sandbox.controlDir, 'exec'))
   const cgroup = preparePlace(host, sandbox, spec)
@@ -50,7 +51,8 @@ export async function startSandbox(
       const place = execPlaceOf(sandbox, exec.id)
       const [commandName] = exec.command
       const prepare = (): PlacedCommand => toCommand(place, exec)
-      return containers.start({ place, commandName, prepare, signal })
+      const { beforeStart } = exec
+      return containers.start({ place, commandName, prepare, beforeStart, signal })
     },
     remove: () => removeSandbox(host, sandbox),
   }

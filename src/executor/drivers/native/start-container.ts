@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { AppError, errorMessage } from '../../../shared/errors.js'
+import { AppError, errorMessage, hasCode } from '../../../shared/errors.js'
 import { readState } from './container-state.js'
 import type { NativeHost } from './host.js'
 import { launch, type PlacedCommand } from './launch.js'
@@ -15,6 +15,8 @@ export interface StartOptions {
   commandName: string
   /** Makes what the command needs; not called when there is nothing to start. */
   prepare(): PlacedCommand
+  /** See ContainerSpec. */
+  beforeStart: (() => void) | undefined
   attach(place: Place): Attached
   signal: AbortSignal
 }
@@ -35,22 +37,28 @@ export async function startContainer(options: StartOptions): Promise<NativeConta
   makeControlDir(host, place.controlDir)
   const { container, watch } = attach(place)
   try {
-    await waitForStart(options, watch, launchOnce(options, watch))
+    const wrapper = launchOnce(options, watch)
+    await waitForStart(options, watch, wrapper)
     return container
   } catch (error) {
-    await container.remove()
+    // a driver that is let go, or whose run is another's, leaves what it has begun to the next one
+    if (!watch.isClosed && !hasCode(error, 'lease_lost')) await container.remove()
     throw error
   }
 }
 
 /** Launches a wrapper unless one has taken the claim. */
-function launchOnce({ host, place, prepare }: StartOptions, watch: FolderWatch): WrapperEnd {
+function launchOnce(
+  { host, place, prepare, beforeStart }: StartOptions,
+  watch: FolderWatch,
+): WrapperEnd {
   const wrapper: WrapperEnd = { isOver: false, error: undefined }
   if (readState(controlFiles(place.controlDir)).type !== 'absent') return wrapper
   const end = (error?: Error): void => {
     Object.assign(wrapper, { isOver: true, error })
     watch.state.bump()
   }
+  beforeStart?.()
   launch(host, place, prepare(), end)
   return wrapper
 }

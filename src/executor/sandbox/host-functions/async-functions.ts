@@ -10,6 +10,7 @@ import {
   sandboxConfigSchema,
   volumeConfigSchema,
 } from '../../steps/run-config.js'
+import { patiently } from '../../steps/infrastructure.js'
 import type { RunContext } from '../../steps/run-context.js'
 import { runStep } from '../../steps/run-step.js'
 import { createSandboxes } from '../../steps/sandboxes.js'
@@ -54,6 +55,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         const config = parseGuestInput(runConfigSchema, 'input', input)
         const identity = identify(config.name, config.storageKey)
         return {
+          step: identity.step,
           begin: begin(identity) ?? [],
           action: (effect) => runStep(context, identity, config, effect, hasOnOutput === true),
         }
@@ -68,6 +70,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         return {
           begin: begin(identity) ?? [],
           action: (effect) => sandboxes.start(identity, config, effect),
+          onResolved: (_value, effect) => sandboxes.known(identity, config, effect),
         }
       },
     ],
@@ -80,6 +83,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         const identity = identify(`exec ${config.command.path}`)
         return {
           parent: sandboxes.effectOf(sandboxId),
+          step: identity.step,
           begin: begin(identity) ?? [],
           action: (effect) =>
             sandboxes.exec(sandboxId, identity, config, {
@@ -96,6 +100,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         return {
           parent: sandboxes.effectOf(sandboxId),
           action: () => sandboxes.close(sandboxId),
+          onResolved: () => sandboxes.closed(sandboxId),
         }
       },
     ],
@@ -108,10 +113,10 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         return {
           async action() {
             try {
-              const created = await context.driver.createVolume({
-                name: volume,
-                ...(size === undefined ? {} : { size }),
-              })
+              const spec = { name: volume, ...(size === undefined ? {} : { size }) }
+              const created = await patiently(context, undefined, () =>
+                context.driver.createVolume(spec),
+              )
               return { value: { name: created.name, path: created.path } }
             } catch (error) {
               throw new Error(`could not create volume: ${errorMessage(error)}`, { cause: error })
@@ -128,9 +133,10 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         return {
           async action() {
             try {
-              return {
-                value: await readVolumeFiles(context.driver, name, files, context.messageBytes),
-              }
+              const value = await patiently(context, undefined, () =>
+                readVolumeFiles(context.driver, name, files, context.messageBytes),
+              )
+              return { value }
             } catch (error) {
               throw new Error(
                 `could not read files from volume "${name}": ${errorMessage(error)}`,
@@ -146,8 +152,9 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
       ([ms]) => {
         const delayMs = parseGuestInput(z.number().min(0).max(MAX_SLEEP_MS), 'delay', ms)
         return {
-          async action() {
-            await sleep(delayMs, undefined, { signal: context.signal })
+          async action({ askedAt }) {
+            const leftMs = Math.max(0, askedAt + delayMs - context.now())
+            await sleep(Math.min(leftMs, delayMs), undefined, { signal: context.signal })
             return { value: null }
           },
         }

@@ -6,7 +6,7 @@ import { createStorageEntries } from '../../../shared/db/storage-entries.js'
 import { createTasks } from '../../../shared/db/tasks.js'
 import type { WriterClient } from '../../../shared/db/writer/writer-client.js'
 import type { ExecutorWrites } from '../../writes.js'
-import type { Effects } from '../effects.js'
+import { leaseLost, type Effects, type SyncEnd } from '../effects.js'
 
 /** Longest key, and entries that `getAll` answers at most. */
 const MAX_KEY_CHARS = 1_024
@@ -36,6 +36,8 @@ export function createStorageFunctions(options: StorageOptions) {
   const reading =
     (name: string, read: (args: readonly unknown[]) => unknown) =>
     (args: readonly unknown[]): unknown => {
+      const recorded = effects.recall(name, args)
+      if (recorded) return settle(recorded)
       try {
         const value = read(args)
         effects.commit(effects.entriesOf(name, args, { outcome: 'resolve', value }), [])
@@ -48,19 +50,21 @@ export function createStorageFunctions(options: StorageOptions) {
     }
 
   return {
-    'storage.set': (args: readonly unknown[]): null => {
+    'storage.set': (args: readonly unknown[]): unknown => {
       const key = parseKey(args[0])
       const value = parse(objectSchema, args[1], 'storage set: the value must be an object')
       const scope = scopeOf(key, pipelineId, claim.runId)
-      const isOurs = writer.writeSync('storageSet', {
-        claim,
-        scope,
-        key,
-        value,
-        entries: effects.entriesOf('storage.set', args, { outcome: 'resolve', value: null }),
-        now: now(),
-      })
-      if (!isOurs) throw new AppError('lease_lost', 'the run is no longer this executor’s')
+      const recorded = effects.recall('storage.set', args)
+      if (recorded) return settle(recorded)
+      const entries = effects.entriesOf('storage.set', args, { outcome: 'resolve', value: null })
+      try {
+        const input = { claim, scope, key, value, entries, now: now() }
+        if (!writer.writeSync('storageSet', input)) throw leaseLost(claim)
+      } catch (error) {
+        // the guest must not go on from what a replay would not see
+        effects.fail(error)
+        throw error
+      }
       return null
     },
 
@@ -98,6 +102,11 @@ export function createStorageFunctions(options: StorageOptions) {
       return createTasks(reader()).findLatestJobStatus(pipelineId, parseKey(job))
     }),
   }
+}
+
+function settle({ outcome, value }: SyncEnd): unknown {
+  if (outcome === 'reject') throw new Error(String(value))
+  return value
 }
 
 function parseKey(key: unknown): string {

@@ -22,7 +22,9 @@ export function fakeTier({ entry, storage, kind }: FakeTier): TierProcess {
       title: `pocketci ${name}`,
       config,
       secretKey: Buffer.alloc(32).toString('base64'),
-      ...(kind === 'executor' ? { executor: { index: 1, capacity: 4 } } : {}),
+      ...(kind === 'executor'
+        ? { executor: { index: 1, capacity: 4, runsAtStop: 'hand_over' as const } }
+        : {}),
     },
   }
 }
