@@ -43,6 +43,7 @@ install_tools() {
   command -v iptables >/dev/null || missing+=(iptables)
   ldd /bin/busybox 2>&1 | grep -qE 'not a dynamic|statically' || missing+=(busybox-static)
   [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
+  command -v docker-registry >/dev/null || missing+=(docker-registry)
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "tests need ${missing[*]}: install them with your package manager"

@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { before, test, type TestContext } from 'node:test'
 import { BUSYBOX_IMAGE, DOCKER_HOST, ensureBusybox } from '../helpers/docker-engine.js'
 import { startOwnEngine } from '../helpers/own-engine.js'
+import { startRegistry } from '../helpers/registry.js'
 import { ended, getRun, getTasks, outputOf, runOnce, trigger } from '../helpers/runs.js'
 import { startServer } from '../helpers/server.js'
 import { until } from '../helpers/until.js'
@@ -62,8 +63,12 @@ test('what cannot be started says why', async (t) => {
     await failure(missing),
     /command not found or not executable in image "pocketci-test\/busybox:1": "no-such-tool"/,
   )
-  const image = stepOf('true').replace(BUSYBOX_IMAGE, '127.0.0.1:9/no/image:1')
-  assert.match(await failure(image), /cannot pull image "127\.0\.0\.1:9\/no\/image:1": /)
+  const { address } = await startRegistry(t)
+  const image = stepOf('true').replace(BUSYBOX_IMAGE, `${address}/no/image:1`)
+  assert.match(
+    await failure(image),
+    /cannot pull image "127\.0\.0\.1:\d+\/no\/image:1": it does not/,
+  )
   assert.match(
     await failure(stepOf('true', 'privileged: true')),
     /privileged containers are not allowed on this server/,
@@ -73,6 +78,27 @@ test('what cannot be started says why', async (t) => {
     await failure(escaping),
     /the path "\.\.\/\.\.\/etc" leads out of the default work dir/,
   )
+})
+
+test('a step waits for a registry that is away, says so, and pulls when it is back', async (t) => {
+  const server = await startServer(t, { args: ['--driver=docker'] })
+  const registry = await startRegistry(t)
+  const image = await registry.push(BUSYBOX_IMAGE, 'team/app:2')
+  registry.stop()
+  const id = await server.setPipeline('p', stepOf('echo on').replace(BUSYBOX_IMAGE, image))
+  const runId = await trigger(server, id)
+  const note = await until('the step waits', async () => {
+    const [task] = await getTasks(server, runId)
+    return task?.payload.error_message
+  })
+  assert.match(note, /cannot pull image .*connection refused; trying again$/)
+  await registry.start()
+  const run = await ended(server, runId)
+  assert.equal(run.status, 'success', run.error_message)
+  const [task] = await getTasks(server, runId)
+  assert.equal(outputOf(task), 'on\n')
+  assert.match(outputOf(task, 'stderr'), /^(pulling image .*\n)+pulled image .*\n$/)
+  assert.equal(task?.payload.error_message, undefined)
 })
 
 test('a step may have any name; output is kept as the step wrote it', async (t) => {

@@ -1,8 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { until } from './until.js'
 
@@ -15,7 +23,7 @@ export const DOCKER_HOST = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker
 export const BUSYBOX_IMAGE = 'pocketci-test/busybox:1'
 
 /** Busybox with the Node and npm of this machine. */
-export const NODE_IMAGE = 'pocketci-test/node:1'
+export const NODE_IMAGE = 'pocketci-test/node:3'
 
 /** Runs the docker command line; answers what it prints. */
 export async function docker(...args: string[]): Promise<string> {
@@ -95,8 +103,12 @@ async function makeNodeRoot(root: string): Promise<void> {
   await run('cp', ['-L', process.execPath, join(root, 'bin', 'node')])
   // its libraries, at the places where its loader looks for them
   const { stdout } = await run('ldd', [process.execPath])
-  for (const [, library = ''] of stdout.matchAll(/(\/\S+) \(0x/g))
-    await run('cp', ['-L', '--parents', library, root])
+  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path)
+  // and what native modules of packages ask for
+  const libc = dirname(libraries.find((path) => path.includes('/libc.so')) ?? '/lib')
+  const more = ['librt.so.1', 'libutil.so.1', 'libz.so.1'].map((name) => join(libc, name))
+  for (const path of [...libraries, ...more.filter((path) => existsSync(path))])
+    await run('cp', ['-L', '--parents', path, root])
   const { stdout: modules } = await run('npm', ['root', '-g'])
   mkdirSync(join(root, 'usr', 'lib'), { recursive: true })
   await run('cp', ['-R', join(modules.trim(), 'npm'), join(root, 'usr', 'lib', 'npm')])

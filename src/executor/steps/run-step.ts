@@ -50,14 +50,15 @@ async function startContainer(
   context: RunContext,
   { name }: StepIdentity,
   config: RunConfig,
-  { id, mayBeThere, signal }: Start,
+  { id, mayBeThere, signal, onProgress }: Start,
 ): Promise<Container> {
   const there = mayBeThere ? await context.driver.find(id) : undefined
   if (there) return there
   const env = await resolveStepEnv(context, name, config.env)
   const spec = specOf(id, config, env)
   try {
-    return await context.driver.run({ ...spec, beforeStart: () => context.checkLease() }, signal)
+    const beforeStart = (): void => context.checkLease()
+    return await context.driver.run({ ...spec, beforeStart, onProgress }, signal)
   } catch (error) {
     throw prefixed(error, 'could not run container: run container: ')
   }

@@ -31,6 +31,8 @@ export interface Start {
   /** It may have been started before: then it is found, and nothing is started. */
   mayBeThere: boolean
   signal: AbortSignal
+  /** Told how a slow start goes on. */
+  onProgress(text: string): void
 }
 
 /**
@@ -88,7 +90,7 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
 
   for (let mayBeThere = options.effect.isInDoubt; ; mayBeThere = true) {
     try {
-      const container = await startTracked(options, { id, mayBeThere, signal })
+      const container = await startNoted(options, output, { id, mayBeThere, signal })
       faultPoint('step.container.started')
       context.effects.commit([], [{ type: 'start', step }, ...patience.over()])
       return await followContainer({ context, step, container, output, timeout: timeout.signal })
@@ -98,6 +100,22 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
       await patience.wait(error)
     }
   }
+}
+
+/** What is told of the start comes before the output in the step's log. */
+async function startNoted(
+  options: TriesOptions,
+  output: StepOutput,
+  start: Omit<Start, 'onProgress'>,
+): Promise<Container> {
+  let noted = Promise.resolve()
+  const onProgress = (text: string): void => {
+    noted = noted.then(() => output.note(text))
+    noted.catch(() => undefined) // thrown below, unless the start fails first
+  }
+  const container = await startTracked(options, { ...start, onProgress })
+  await noted
+  return container
 }
 
 async function startTracked({ context, start }: TriesOptions, what: Start): Promise<Container> {

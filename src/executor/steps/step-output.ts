@@ -18,6 +18,8 @@ export interface StepOutput {
   write(
     chunk: Omit<OutputChunk, 'skippedBytes'> & { skippedBytes?: number | undefined },
   ): Promise<void>
+  /** Text of ours about the start, before any output of the try: it is in the log alone. */
+  note(text: string): Promise<void>
   /** Stores what was held back and, when some was cut off, says how much. */
   end(): Promise<CapturedOutput>
 }
@@ -86,6 +88,13 @@ export async function openStepOutput(options: StepOutputOptions): Promise<StepOu
 
   return {
     from,
+
+    async note(text) {
+      // a chunk of its own, behind which the output begins
+      position.firstSeq = log.lastSeq + 1
+      await log.write('stderr', Buffer.from(redactor.redact(text)), { ...position })
+      await log.flush()
+    },
 
     async write({ stream, bytes, offset, skippedBytes: skipped = 0 }) {
       from[stream] = offset + bytes.length

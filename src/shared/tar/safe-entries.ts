@@ -90,18 +90,27 @@ function folderOf(path: string): string {
   return path.slice(0, Math.max(path.lastIndexOf('/'), 0))
 }
 
-/** `..` may only stand at the start: behind another link it would lead who knows where. */
 function checkTarget(path: string, target: string): void {
-  if (target === '') throw refused(path, 'the symlink has no target')
-  if (target.startsWith('/')) throw refused(path, 'the symlink leads to an absolute path')
-  if (/[\0\uFFFD]/.test(target)) throw refused(path, 'the target of the symlink is not UTF-8')
+  const fault = findTargetFault(path, target)
+  if (fault !== undefined) throw refused(path, fault)
+}
+
+/**
+ * Why a symlink may not be in an archive; undefined: it may. `..` may only stand at the start of its
+ * target: behind another link it would lead who knows where.
+ */
+export function findTargetFault(path: string, target: string): string | undefined {
+  if (target === '') return 'the symlink has no target'
+  if (target.startsWith('/')) return 'the symlink leads to an absolute path'
+  if (/[\0\uFFFD]/.test(target)) return 'the target of the symlink is not UTF-8'
   if (Buffer.byteLength(target) > MAX_PATH_BYTES)
-    throw refused(path, `the target of the symlink is longer than ${MAX_PATH_BYTES} bytes`)
+    return `the target of the symlink is longer than ${MAX_PATH_BYTES} bytes`
   const parts = target.split('/').filter((part) => part !== '' && part !== '.')
   const ups = parts.findIndex((part) => part !== '..')
   const up = ups < 0 ? parts.length : ups
   if (up > path.split('/').length - 1 || parts.includes('..', up))
-    throw refused(path, `the symlink leads out of the working directory: ${quote(target)}`)
+    return `the symlink leads out of the working directory: ${quote(target)}`
+  return undefined
 }
 
 function refused(path: string, reason: string): AppError {

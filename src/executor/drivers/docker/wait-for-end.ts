@@ -82,15 +82,13 @@ export function createEnd({ docker, container, exit }: EndOptions): End {
 async function wasKilledFromOutside(
   docker: Docker,
   id: string,
-  state: { StartedAt: string; FinishedAt: string },
+  state: { FinishedAt: string },
 ): Promise<boolean> {
-  // by the engine's clock, which may be another machine's
-  const [since = 0, until = 0] = [state.StartedAt, state.FinishedAt].map(
-    (time) => Date.parse(time) / 1_000,
-  )
+  // by the engine's clock, which may be another machine's; of this container all events will do
+  const until = Date.parse(state.FinishedAt) / 1_000 + 0.001
   const filters = { container: [id], event: ['kill'] }
   try {
-    const events = await docker.getEvents({ since, until: until + 0.001, filters })
+    const events = await docker.getEvents({ since: 1, until, filters })
     for await (const _ of events as AsyncIterable<unknown>) return true
     return false
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  readlinkSync,
   readSync,
   type Stats,
 } from 'node:fs'
@@ -12,6 +13,7 @@ import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { AppError, errorMessage } from '../../errors.js'
 import { createGiveBack } from '../../give-back.js'
+import { findTargetFault } from '../../tar/safe-entries.js'
 import { noContent, type TarEntry } from '../../tar/tar-entry.js'
 
 export interface ListOptions {
@@ -25,8 +27,8 @@ export interface ListOptions {
 const READ_BYTES = 262_144
 
 /**
- * The files and folders below a folder in lexical order, without the folder itself, without links,
- * devices and what is ignored. What vanishes meanwhile is left out; what grows is cut; what shrinks
+ * The files, folders and symlinks below a folder in lexical order, without the folder itself, devices,
+ * what is ignored, and symlinks that a server would refuse: those that lead out. What vanishes meanwhile is left out; what grows is cut; what shrinks
  * or cannot be read is `workdir_unreadable`: half a file would be worse than none.
  */
 export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntry> {
@@ -49,6 +51,7 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
         yield { ...headerOf(path, stat), kind: 'folder', content: noContent() }
         yield* walk(absolute, `${path}/`)
       } else if (stat.isFile()) yield* openFile(absolute, path)
+      else if (stat.isSymbolicLink()) yield* readLink(absolute, path, stat)
     }
   }
 
@@ -69,6 +72,14 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
       options.warn(`${path} is gone: it is left out`)
       return undefined
     }
+  }
+
+  function* readLink(absolute: string, path: string, stat: Stats): Generator<TarEntry> {
+    const target = findTarget(absolute)
+    const fault = target === undefined ? 'it is gone' : findTargetFault(path, target)
+    if (target === undefined || fault !== undefined)
+      return options.warn(`${path}: ${fault}: it is left out`)
+    yield { ...headerOf(path, stat), kind: 'symlink', target, content: noContent() }
   }
 
   async function* openFile(absolute: string, path: string): AsyncGenerator<TarEntry> {
@@ -133,6 +144,15 @@ async function* readContent(
     at += bytesRead
     yield bytes.subarray(0, bytesRead)
     giveBack(bytesRead)
+  }
+}
+
+/** Undefined when it is no symlink any more. */
+function findTarget(absolute: string): string | undefined {
+  try {
+    return readlinkSync(absolute)
+  } catch {
+    return undefined
   }
 }
 

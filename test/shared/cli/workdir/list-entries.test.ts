@@ -66,7 +66,7 @@ describe('what is packed', () => {
     ])
   })
 
-  test('links, pipes, sockets and devices are left out', async (t) => {
+  test('links that lead out, pipes, sockets and devices are left out', async (t) => {
     const dir = folderWith(t, { 'real/file': 'x' })
     symlinkSync('real', join(dir, 'linked'))
     symlinkSync('/etc/passwd', join(dir, 'passwd'))
@@ -76,7 +76,9 @@ describe('what is packed', () => {
     const server = createServer().listen(join(dir, 'socket'))
     t.after(() => server.close())
     await new Promise((resolve) => server.once('listening', resolve))
-    assert.deepEqual((await list(dir)).paths, ['real/', 'real/file'])
+    const { paths, warnings } = await list(dir)
+    assert.deepEqual(paths, ['dangling', 'linked', 'real/', 'real/file'])
+    assert.deepEqual(warnings, ['passwd: the symlink leads to an absolute path: it is left out'])
   })
 
   test('modes and times are kept; nothing says whose it was', async (t) => {
