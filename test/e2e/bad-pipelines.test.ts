@@ -6,9 +6,11 @@ import { startServer, type TestServer } from '../helpers/server.js'
 let server: TestServer
 const cleanUps: (() => unknown)[] = []
 before(async () => {
-  server = await startServer({
-    after: (cleanUp) => void cleanUps.unshift(cleanUp as () => unknown),
-  })
+  server = await startServer(
+    { after: (cleanUp) => void cleanUps.unshift(cleanUp as () => unknown) },
+    // reached well within a slice, also where the tests are not alone
+    { args: ['--sandbox-memory-mb=16'] },
+  )
 })
 after(async () => {
   for (const cleanUp of cleanUps) await cleanUp()

@@ -24,7 +24,12 @@ const operations = createOperations(db)
 const reader = openDatabase(path, { mode: 'read' })
 const logsReader = openDatabase(logsPathOf(path), { mode: 'read' })
 const config = loadConfig(
-  { 'storage-sqlite-path': [path], port: ['0'], 'max-queue-size': ['1000000'] },
+  {
+    'storage-sqlite-path': [path],
+    port: ['0'],
+    driver: ['native'],
+    'max-queue-size': ['1000000'],
+  },
   {},
 )
 
