@@ -243,6 +243,25 @@ test('a registry that is away is told apart from an image that it does not have'
   })
 })
 
+const REGISTRIES: [string, number, string, string][] = [
+  ['knows no such image', 404, 'MANIFEST_UNKNOWN', 'image_unavailable'],
+  ['refuses access', 401, 'UNAUTHORIZED', 'image_unavailable'],
+  ['is overloaded', 503, 'UNAVAILABLE', 'registry_unavailable'],
+  ['has had enough', 429, 'TOOMANYREQUESTS', 'registry_unavailable'],
+]
+for (const [what, status, code, expected] of REGISTRIES)
+  test(`an image of a registry that ${what} is ${expected}`, async (t) => {
+    const registry = await startHttpStandIn(t, ({ url }, response) => {
+      if (url === '/v2/') return answerJson(response, 200, {})
+      const message = code.toLowerCase().replaceAll('_', ' ')
+      answerJson(response, status, { errors: [{ code, message }] })
+    })
+    const { driver, spec } = await start(t)
+    const image = `${registry.url.replace('http://', '')}/no/such-image:7`
+    await assert.rejects(driver.run(spec('true', { image }), never), { code: expected })
+    assert.ok(registry.seen.length > 0, 'the engine has asked')
+  })
+
 test('an image is pulled when the engine does not have it, by tag and by digest', async (t) => {
   const { driver, spec } = await start(t)
   const registry = await startRegistry(t)
