@@ -231,6 +231,15 @@ test('a step that is lost is run once more, and says so; lost again it fails', a
   assert.deepEqual([task?.status, task?.tries], ['error', 2])
 })
 
+test('a container that was started and is gone is a lost one, not one to start as if nothing had been', async (t) => {
+  const run = await attempts.open(t, pipeline(`await ${say('a')}`))
+  await dieAtTheEnd(run)
+  run.machine.containers.clear()
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  assert.match(run.output(1), /^a\n\[pocketci\] the step was lost: .*\na$/)
+  assert.equal(run.summary().tasks[0]?.tries, 2)
+})
+
 test('a lost step that was not on record as such is lost once, whoever finds out', async (t) => {
   const source = pipeline(`
     const { stdout } = await runtime.run({ name: 'x', command: { path: 'say', args: ['begun', 'lose', ''] } }).catch(() => ({ stdout: 'gone' }))
