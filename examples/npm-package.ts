@@ -1,6 +1,8 @@
-// Builds and tests a published npm package from its tarball: installs it with its tools into a
-// volume, then builds it and runs two parts of its own tests in parallel, each on a copy.
-//   pocketci pipeline run npm-package --no-workdir /path/to/zod-4.1.5.tgz
+// Builds a published npm package and runs two parts of its own tests, in parallel, each on a copy of
+// the source. That comes from a tarball, into which the package's tools are installed, or is the
+// folder that the run is started in:
+//   pocketci pipeline run --no-workdir npm-package /path/to/zod-4.1.5.tgz
+//   cd zod && pocketci pipeline run npm-package
 const TOOLS = [
   'vitest@3',
   'recheck@4',
@@ -14,19 +16,9 @@ const image = 'node:24'
 
 const pipeline = async () => {
   const [tarball] = pipelineContext.args
-  if (tarball === undefined) throw new Error('give the path of a package tarball')
-  const source = await volumes.create({ name: 'source' })
+  const source = await volumes.create({ name: 'workdir' })
   const built = await volumes.create({ name: 'built' })
-
-  await step('unpack', 'tar -xzf "$1" --strip-components=1 -C source && ls source', { source }, [
-    tarball,
-  ])
-  await step(
-    'install',
-    'cd source && npm install --no-audit --no-fund --no-save --ignore-scripts "$@"',
-    { source },
-    TOOLS,
-  )
+  if (tarball !== undefined) await fetchSource(source, tarball)
 
   await Promise.all([
     step('build', BUILD, { source, built }),
@@ -36,6 +28,18 @@ const pipeline = async () => {
 
   const files = await built.readFiles(['index.js'])
   assert.containsString(files['index.js'] ?? '', 'export')
+}
+
+const fetchSource = async (source: VolumeResult, tarball: string) => {
+  await step('unpack', 'tar -xzf "$1" --strip-components=1 -C source && ls source', { source }, [
+    tarball,
+  ])
+  await step(
+    'install',
+    'cd source && npm install --no-audit --no-fund --no-save --ignore-scripts "$@"',
+    { source },
+    TOOLS,
+  )
 }
 
 const BUILD = `cp -r source work && cd work && npx tsc src/index.ts --outDir ../built --rootDir src \\

@@ -15,7 +15,8 @@ fi
 npm run -s build
 mkdir -p "$DATA"
 
-$POCKETCI server --port "$PORT" --storage-sqlite-path "$DATA/pocketci.db" --secrets-sqlite-path "$DATA/pocketci.db" &
+# on the host, so that nothing has to be pulled; your own server chooses docker where an engine answers
+$POCKETCI server --driver "${CI_DRIVER:-native}" --port "$PORT" --storage-sqlite-path "$DATA/pocketci.db" --secrets-sqlite-path "$DATA/pocketci.db" &
 server=$!
 trap 'kill -TERM $server 2>/dev/null || true; wait $server || true' EXIT
 trap 'exit 130' INT TERM

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 STAGES=("$@")
-[ ${#STAGES[@]} -gt 0 ] || STAGES=(format lint build typings unit integration e2e browser)
+[ ${#STAGES[@]} -gt 0 ] || STAGES=(format lint build typings unit integration e2e browser leftovers)
 
 passed=0
 failed=0
@@ -30,11 +30,19 @@ install_packages() {
   count "lock file" npm ci --dry-run --no-audit --no-fund
 }
 
-# Debian packages that tests need: strace shows the order of system calls, chromium opens pages
+# Debian packages that tests need: strace shows the order of system calls, chromium opens pages, zsh and
+# fish complete command lines, the Docker engine runs steps in images that are made of busybox, also at
+# the other end of SSH
 install_tools() {
   local missing=()
   command -v strace >/dev/null || missing+=(strace)
   command -v chromium >/dev/null || missing+=(chromium)
+  command -v zsh >/dev/null || missing+=(zsh)
+  command -v fish >/dev/null || missing+=(fish)
+  command -v dockerd >/dev/null || missing+=(docker.io)
+  command -v iptables >/dev/null || missing+=(iptables)
+  ldd /bin/busybox 2>&1 | grep -qE 'not a dynamic|statically' || missing+=(busybox-static)
+  [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "tests need ${missing[*]}: install them with your package manager"
@@ -57,6 +65,22 @@ stage_integration() {
 }
 stage_e2e() { node_tests 'dist/test/e2e/**/*.test.js' --test-concurrency=1; }
 stage_browser() { node_tests 'dist/test/browser/**/*.test.js' --test-concurrency=1; }
+
+# After all tests nothing of ours is left: no container, volume, network or process.
+stage_leftovers() {
+  count "nothing is left in the Docker engine" nothing_in_engine
+  count "no process is left" no_process
+}
+
+nothing_in_engine() {
+  local left label=orchestra.namespace
+  left=$(docker ps -aq --filter "label=$label" && docker volume ls -q --filter "label=$label" && docker network ls -q --filter "label=$label") || return 1
+  [ -z "$left" ] || { echo "left in the engine: $left"; return 1; }
+}
+
+no_process() {
+  ! pgrep -af '^pocketci (server|api|executor)'
+}
 
 # One check: its output is shown when it fails, and it returns its outcome.
 count() {

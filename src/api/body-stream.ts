@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { createGiveBack } from '../shared/give-back.js'
 
 /** A response that is written piece by piece, at the pace of its reader. */
 export interface BodyStream {
@@ -9,20 +10,14 @@ export interface BodyStream {
   end: () => void
 }
 
-/** After so many bytes the young generation is collected: see `openBodyStream`. */
-const GIVE_BACK_BYTES = 16 * 1_048_576
-
-/**
- * Sends the status line and headers at once. The engine counts a buffer as a small object, not by the
- * memory behind it, and would let a long response pile up tens of megabytes before it collects them.
- */
+/** Sends the status line and headers at once. */
 export function openBodyStream(
   response: ServerResponse,
   headers: Readonly<Record<string, string>>,
 ): BodyStream {
   const gone = new AbortController()
   let resume: (() => void) | undefined
-  let uncollected = 0
+  const giveBack = createGiveBack()
   const wake = (): void => {
     resume?.()
     resume = undefined
@@ -39,11 +34,7 @@ export function openBodyStream(
   return {
     gone: gone.signal,
     write(data) {
-      uncollected += data.length
-      if (uncollected > GIVE_BACK_BYTES) {
-        uncollected = 0
-        globalThis.gc?.({ type: 'minor', execution: 'sync' })
-      }
+      giveBack(data.length)
       if (response.destroyed || response.write(data)) return Promise.resolve()
       return new Promise((resolve) => (resume = resolve))
     },

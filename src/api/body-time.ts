@@ -28,6 +28,8 @@ export function limitBodyTime(
  * takes the answer with it.
  */
 export function lingerAfterAnswer(request: IncomingMessage, response: ServerResponse): void {
+  // nor may Node close it with the answer because the sender asked for that: it closes it itself
+  response.shouldKeepAlive = true
   response.once('finish', () => {
     if (request.complete) return
     request.resume()

@@ -14,6 +14,7 @@ import type { Program } from '../shared/pipeline/program.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from './authorize.js'
+import { createSite } from './pages/site.js'
 import type { ApiWrites } from './writes.js'
 
 /** What the api is made of; all of it stays the caller's to close. */
@@ -58,6 +59,7 @@ export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
   return {
     ...deps,
+    site: createSite(deps.assets, deps.config),
     timings: { ...TIMINGS, ...deps.timings },
     pipelines: createPipelines(reader),
     runs: createRuns(reader),

@@ -7,7 +7,6 @@ import { AppError } from '../shared/errors.js'
  * asking for something with one is refused, not ignored.
  */
 export const laterFields = {
-  driver_config: z.unknown().optional(),
   webhook_secret: z.string().nullish(),
   rbac_expression: z.string().nullish(),
   concurrency_mode: z.string().nullish(),
@@ -30,7 +29,6 @@ export function checkLaterFields(body: LaterFields, features: readonly Feature[]
       `unknown concurrency_mode ${JSON.stringify(mode.slice(0, 100))} (valid: "", "serial", "group", "skip-if-running")`,
     )
 
-  if (!isEmpty(body.driver_config)) throw later('driver_config', 'settings of a driver')
   if (body.webhook_secret) throw later('webhook_secret', 'webhooks')
   if (body.rbac_expression) throw later('rbac_expression', 'sign-in and permissions')
   if (mode !== '') throw later('concurrency_mode', 'concurrency rules')
@@ -45,9 +43,4 @@ function later(field: string, what: string): AppError {
     'request_invalid',
     `${field}: ${what} are not available in this version yet; leave it out`,
   )
-}
-
-function isEmpty(config: unknown): boolean {
-  if (config === undefined || config === null) return true
-  return typeof config === 'object' && Object.keys(config).length === 0
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { SpoolFile } from '../shared/uploads/spool.js'
 import type { ApiContext } from './context.js'
-import { readParts } from './multipart.js'
+import { readParts, type Part } from './multipart.js'
 import { receiveUpload } from './receive-upload.js'
 import { invalidBody, mediaType, parseBody, readJsonBody } from './request-body.js'
 import { argsSchema } from './trigger-args.js'
@@ -19,7 +19,8 @@ export interface RunBody extends AsyncDisposable {
 
 /**
  * The arguments of a synchronous run: from a JSON body, or from the part `args` of a multipart one,
- * in which the part `workdir` may follow. Whatever goes wrong leaves no file behind.
+ * in which the part `workdir` may follow. Other parts are skipped; one of these two in a place or form
+ * in which it would not count is refused. Whatever goes wrong leaves no file behind.
  */
 export async function readRunBody(request: IncomingMessage, context: ApiContext): Promise<RunBody> {
   if (mediaType(request) === 'multipart/form-data') return await readForm(request, context)
@@ -38,9 +39,8 @@ async function readForm(
   let upload: SpoolFile | undefined
   try {
     for await (const part of readParts(request, { maxBytes: limits.bodyBytes, signal })) {
-      // what comes after the working directory has no say any more
-      if (upload) continue
-      if (part.kind === 'field' && part.name === 'args') args ??= parseArgs(part.text)
+      checkPart(part, { hasArgs: args !== undefined, hasUpload: upload !== undefined })
+      if (part.kind === 'field' && part.name === 'args') args = parseArgs(part.text)
       if (part.kind === 'file' && part.name === 'workdir')
         upload = await receiveUpload(part.content, { spool, maxBytes: limits.workdirBytes, signal })
     }
@@ -49,6 +49,15 @@ async function readForm(
     await upload?.[Symbol.asyncDispose]()
     throw error
   }
+}
+
+function checkPart(part: Part, seen: { hasArgs: boolean; hasUpload: boolean }): void {
+  const { kind, name } = part
+  if (name !== 'args' && name !== 'workdir') return
+  if (name === 'args' && kind !== 'field') throw invalidBody('args: expected a field, not a file')
+  if (name === 'workdir' && kind !== 'file') throw invalidBody('workdir: expected a file')
+  if (name === 'args' && seen.hasUpload) throw invalidBody('args: has to come before workdir')
+  if (name === 'args' ? seen.hasArgs : seen.hasUpload) throw invalidBody(`${name}: sent twice`)
 }
 
 function toRunBody(args: string[], upload: SpoolFile | undefined): RunBody {

@@ -1,4 +1,7 @@
 import { AppError } from '../shared/errors.js'
+import { createGiveBack } from '../shared/give-back.js'
+import { readTar } from '../shared/tar/read-tar.js'
+import { safeEntries } from '../shared/tar/safe-entries.js'
 import type { Spool, SpoolFile } from '../shared/uploads/spool.js'
 import { zlibZstd } from '../shared/zstd/zlib-zstd.js'
 
@@ -10,8 +13,9 @@ export interface ReceiveOptions {
 }
 
 /**
- * Writes a compressed working directory to the spool while a decompressor counts what is in it, at
- * the pace of the slower of the two. The file is synced; the caller disposes it. Throws
+ * Writes a compressed working directory to the spool while all of it is decompressed and looked
+ * through, at the pace of the slower of the two: whoever sends something that could not be unpacked
+ * hears so before there is a run, and of a file that is too large before it was sent. The file is synced; the caller disposes it. Throws
  * `archive_too_large` or `archive_invalid`, and then there is no file.
  */
 export async function receiveUpload(
@@ -21,7 +25,9 @@ export async function receiveUpload(
   const file = await spool.create()
   try {
     const written = writeThrough(limitCompressed(content, maxBytes), file)
-    for await (const _ of zlibZstd.decompress(written, { maxBytes, signal })); // it only counts
+    const tar = zlibZstd.decompress(written, { maxBytes, signal })
+    for await (const { size } of safeEntries(readTar(tar)))
+      if (size > maxBytes) throw tooLarge(maxBytes)
     await file.sync()
     return file
   } catch (error) {
@@ -34,10 +40,31 @@ async function* writeThrough(
   content: AsyncIterable<Buffer>,
   file: SpoolFile,
 ): AsyncGenerator<Buffer> {
-  for await (const chunk of content) {
-    await file.write(chunk)
-    yield chunk
+  for await (const piece of inLargePieces(content)) {
+    const written = file.write(piece)
+    written.catch(() => undefined) // thrown below, unless nobody reads on
+    yield piece
+    await written
   }
+}
+
+/** What the network brings is small, and each piece costs a turn of the disk's and of the decoder's thread. */
+const PIECE_BYTES = 262_144
+
+async function* inLargePieces(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const giveBack = createGiveBack()
+  let parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of content) {
+    parts.push(part)
+    bytes += part.length
+    if (bytes < PIECE_BYTES) continue
+    yield Buffer.concat(parts)
+    giveBack(2 * bytes) // the parts, and the whole
+    parts = []
+    bytes = 0
+  }
+  if (bytes > 0) yield Buffer.concat(parts)
 }
 
 /** No compressor makes data longer than this, but frames of nothing can be sent without end. */

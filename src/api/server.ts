@@ -57,7 +57,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
     authorize: deps.authorize ?? allowEveryone,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
-  app.use(notFound(errorPage(deps.assets)))
-  app.use(errorHandler(errorPage(deps.assets)))
+  app.use(notFound(errorPage(context.site)))
+  app.use(errorHandler(errorPage(context.site)))
   return { app, table }
 }

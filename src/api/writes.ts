@@ -8,6 +8,7 @@ import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
+import { removeDriverConfig } from '../shared/secrets/driver-config.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
 
 /**
@@ -29,7 +30,7 @@ export function createOperations(db: Db) {
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
      * the pipeline's own. Nothing is written unless all of it is.
      */
-    setPipeline({ id, input, secrets: encrypted, now }: SetPipeline): SetResult {
+    setPipeline({ id, input, secrets: encrypted, driverConfig, now }: SetPipeline): SetResult {
       const existing = pipelines.findRef(id)
       if (existing?.id === id && existing.name !== input.name) return { outcome: 'id_taken' }
       const stored = pipelines.findByName(input.name)
@@ -39,6 +40,9 @@ export function createOperations(db: Db) {
 
       const pipeline = pipelines.upsert(input, id, now)
       for (const secret of encrypted) secrets.upsert(secret, now)
+      if (driverConfig === null || (stored && stored.driver !== input.driver))
+        removeDriverConfig(secrets, id)
+      if (driverConfig) secrets.upsert(driverConfig, now)
       return { outcome: 'stored', pipeline }
     },
 
@@ -123,6 +127,8 @@ export interface SetPipeline {
   id: string
   input: PipelineInput
   secrets: EncryptedSecret[]
+  /** Settings of its driver. Null: there are none; undefined: as they are, unless the driver changes. */
+  driverConfig: EncryptedSecret | null | undefined
   now: number
 }
 

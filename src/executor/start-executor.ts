@@ -4,8 +4,11 @@ import type { Config } from '../shared/config/config.js'
 import { watchDatabases } from '../shared/db/change-signal.js'
 import type { Executor } from '../shared/db/executors.js'
 import { logsPathOf, openDatabase } from '../shared/db/open.js'
+import { createRuns } from '../shared/db/runs.js'
+import { createSecrets } from '../shared/db/secrets.js'
 import { openWriter } from '../shared/db/writer/open-writer.js'
 import type { Logger } from '../shared/logger.js'
+import { createDriverSettings } from '../shared/secrets/driver-config.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import { startClaimLoop, type ClaimLoop } from './claim/claim-loop.js'
 import { openDriver } from './drivers/open-driver.js'
@@ -61,7 +64,13 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
   })
 
   const cleanUp = async (runId: string, name: string): Promise<void> => {
-    await using driver = await openDriver(name, { namespace: `ci-${runId}`, config, logger })
+    const findSettings = createDriverSettings({
+      secrets: () => createSecrets(reader.db),
+      masterKey,
+      pipelineId: createRuns(reader.db).find(runId)?.pipelineId ?? '',
+    })
+    const namespace = `ci-${runId}`
+    await using driver = await openDriver(name, { namespace, config, logger, findSettings })
     await driver.removeAll()
   }
   const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity }

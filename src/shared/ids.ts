@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
 import { nanoid } from 'nanoid'
 
-/** A new run id: 21 characters of `A-Za-z0-9_-`. */
+/** A new run id: 21 characters of `A-Za-z0-9_-`, the first of which no command line takes for a flag's. */
 export function newRunId(): string {
-  return nanoid()
+  for (;;) {
+    const id = nanoid()
+    if (!id.startsWith('-')) return id
+  }
 }
 
 /** A pipeline's id: 32 hex characters of SHA-256 over `<name>:<content>` at its first creation. */

@@ -52,11 +52,19 @@ function feed(
 ): { failure: unknown; done: Promise<void> } {
   const fed = { failure: undefined as unknown, done: Promise.resolve() }
   const source = async function* (): AsyncGenerator<Uint8Array> {
+    const iterator = input[Symbol.asyncIterator]()
     try {
-      yield* input
-    } catch (error) {
-      fed.failure = error
-      throw error
+      for (;;) {
+        const { done, value } = await iterator.next().catch((error: unknown) => {
+          fed.failure = error
+          throw error
+        })
+        if (done) return
+        // what is thrown in here is the program's doing: it reads no more
+        yield value
+      }
+    } finally {
+      await iterator.return?.()
     }
   }
   fed.done = pipeline(Readable.from(source(), { objectMode: false }), stdin).catch(() => undefined)

@@ -215,7 +215,7 @@ test('probes answer, and readiness ends when the server stops', async (t) => {
 
 test('drivers and features are plain lists', async (t) => {
   const api = await startTestApi(t, { flags: { 'allowed-features': ['secrets,fetch'] } })
-  assert.deepEqual((await api.call('GET', '/api/drivers')).body, { drivers: ['native'] })
+  assert.deepEqual((await api.call('GET', '/api/drivers')).body, { drivers: ['docker', 'native'] })
   assert.deepEqual((await api.call('GET', '/api/features')).body, {
     features: ['secrets', 'fetch'],
   })

@@ -54,8 +54,8 @@ const REFUSED: [what: string, body: Record<string, unknown>, text: string][] = [
   ],
   [
     'an unknown driver',
-    { content: PIPELINE, driver: 'docker' },
-    'unknown driver "docker"; known drivers: native',
+    { content: PIPELINE, driver: 'k9s' },
+    'unknown driver "k9s"; known drivers: docker, native',
   ],
   [
     'a reserved secret',
@@ -78,9 +78,29 @@ const REFUSED: [what: string, body: Record<string, unknown>, text: string][] = [
     'webhook_secret: webhooks are not available in this version yet; leave it out',
   ],
   [
-    'driver settings',
-    { content: PIPELINE, driver_config: { host: 'x' } },
-    'driver_config: settings of a driver are not available in this version yet; leave it out',
+    'settings that are none',
+    { content: PIPELINE, driver: 'docker', driver_config: 'x' },
+    'driver_config: Invalid input: expected object, received string (driver docker)',
+  ],
+  [
+    'settings that the driver does not have',
+    { content: PIPELINE, driver: 'docker', driver_config: { hosts: 'x' } },
+    'driver_config: Unrecognized key: "hosts" (driver docker)',
+  ],
+  [
+    'settings of another driver',
+    { content: PIPELINE, driver: 'native', driver_config: { host: 'tcp://127.0.0.1:1' } },
+    'driver_config: Unrecognized key: "host" (driver native)',
+  ],
+  [
+    'an engine without an address',
+    { content: PIPELINE, driver: 'docker', driver_config: { host: 'x' } },
+    'driver_config.host: the address of a Docker engine has to be unix:///path, tcp://host:port, http(s)://host:port or ssh://user@host (driver docker)',
+  ],
+  [
+    'a socket of the server’s machine',
+    { content: PIPELINE, driver: 'docker', driver_config: { host: 'unix:///run/other.sock' } },
+    'driver_config.host: a socket of this machine has to be the one of --docker-host (driver docker)',
   ],
   [
     'a permission',
@@ -207,4 +227,32 @@ test('two pipelines whose names and contents make one text have ids of their own
   const first = await api.set('a', { content: `b:${rest}` })
   const second = await api.set('a:b', { content: rest })
   assert.notEqual(first, second)
+})
+
+test('settings of a driver are kept encrypted, never shown, and go with their driver', async (t) => {
+  const api = await startTestApi(t)
+  const host = 'tcp://build:hunter2@127.0.0.1:2375'
+  const stored = (): string[] =>
+    api.db
+      .prepare<[], string>(
+        "select key || length(encrypted_value) from secrets where key = 'driver_config'",
+      )
+      .pluck()
+      .all()
+  const set = async (more: Record<string, unknown>) => {
+    const answer = await api.call('PUT', '/api/pipelines/p', { content: PIPELINE, ...more })
+    assert.equal(answer.status, 200)
+    assert.doesNotMatch(JSON.stringify(answer.body), /hunter2/)
+  }
+  await set({ driver: 'docker', driver_config: { host } })
+  const [first] = stored()
+  assert.ok(first)
+  assert.doesNotMatch(JSON.stringify((await api.call('GET', '/api/pipelines')).body), /hunter2/)
+  await set({ driver: 'docker' })
+  assert.deepEqual(stored(), [first], 'kept when none are sent')
+  await set({ driver: 'docker', driver_config: {} })
+  assert.deepEqual(stored(), [], 'taken away by empty ones')
+  await set({ driver: 'docker', driver_config: { host } })
+  await set({ driver: 'native' })
+  assert.deepEqual(stored(), [], 'not handed to another driver')
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readEvents, startTestApi, type TestApi } from '../helpers/api.js'
+import { toTarZst } from '../helpers/tar.js'
 import { until } from '../helpers/until.js'
 
 test('a run streams its output from the queue to its end', async (t) => {
@@ -118,7 +119,7 @@ test('a client that leaves does not stop its run', async (t) => {
   )
 })
 
-test('a multipart body brings arguments; a working directory is refused at once', async (t) => {
+test('a multipart body brings arguments, with or without a working directory', async (t) => {
   const api = await startTestApi(t)
   await api.set('p')
   const post = (parts: [name: string, value: string | Blob][]) => {
@@ -137,23 +138,18 @@ test('a multipart body brings arguments; a working directory is refused at once'
   assert.deepEqual(await argsOf(await post([['args', 'null']])), {})
   assert.deepEqual(await argsOf(await post([['other', 'x']])), {})
 
+  const withWorkdir = new Blob([new Uint8Array(toTarZst([{ name: 'a', content: 'x' }]))])
+  const both: [string, string | Blob][] = [
+    ['args', '["z"]'],
+    ['workdir', withWorkdir],
+  ]
+  assert.deepEqual(await argsOf(await post(both)), { args: ['z'] })
+
   const queued = api.runs.countQueued(100)
   const errorOf = async (response: Response) => [
     response.status,
     ((await response.json()) as { error: string }).error,
   ]
-  assert.deepEqual(
-    await errorOf(
-      await post([
-        ['args', '["x"]'],
-        ['workdir', new Blob(['zstd'])],
-      ]),
-    ),
-    [
-      501,
-      'uploading a working directory is not available in this version yet: run with --no-workdir',
-    ],
-  )
   assert.deepEqual(await errorOf(await post([['args', '{']])), [
     400,
     'invalid request body: args: expected a JSON array of strings',
@@ -181,22 +177,6 @@ test('a multipart body brings arguments; a working directory is refused at once'
     'invalid request body: its multipart form has no boundary',
   ])
   assert.equal(api.runs.countQueued(100), queued)
-})
-
-test('a working directory of any size hears that it is not wanted', async (t) => {
-  const api = await startTestApi(t, { flags: { 'max-body-mb': ['1'] } })
-  await api.set('p')
-  const form = new FormData()
-  form.set('args', 'null')
-  form.set('workdir', new Blob([Buffer.alloc(5 * 1_048_576)]), 'workdir.tar.zst')
-  const response = await api.fetch('/api/pipelines/p/run', { method: 'POST', body: form })
-  assert.equal(response.status, 501)
-  const other = new FormData()
-  other.set('junk', new Blob([Buffer.alloc(5 * 1_048_576)]), 'junk')
-  assert.equal(
-    (await api.fetch('/api/pipelines/p/run', { method: 'POST', body: other })).status,
-    413,
-  )
 })
 
 test('a server that closes ends its streams and says so', async (t) => {

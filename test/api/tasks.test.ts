@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { startTestApi, type TestApi } from '../helpers/api.js'
 
 interface Entry {
+  step: number
+  name: string
   path: string
   payload: { status: string; logs: { type: string; content: string }[] } & Record<string, unknown>
 }
@@ -19,6 +21,8 @@ test('tasks have their state and their output, neighbours of one stream merged',
   api.print(runId, 1, 'end')
   assert.deepEqual(await entries(api, runId), [
     {
+      step: 1,
+      name: '0-build',
       path: `/pipeline/${runId}/tasks/0-build`,
       payload: {
         status: 'failure',
@@ -32,8 +36,29 @@ test('tasks have their state and their output, neighbours of one stream merged',
         ],
       },
     },
-    { path: `/pipeline/${runId}/tasks/1-test`, payload: { status: 'pending', logs: [] } },
+    {
+      step: 2,
+      name: '1-test',
+      path: `/pipeline/${runId}/tasks/1-test`,
+      payload: { status: 'pending', logs: [] },
+    },
   ])
+})
+
+test('tasks come without their output when it is not wanted', async (t) => {
+  const { api, runId, addTask } = await startRun(t)
+  addTask(1, 'build')
+  addTask(2, 'test')
+  api.print(runId, 1, 'much')
+  for (const more of ['', '&per_page=5']) {
+    const response = await api.fetch(`/api/runs/${runId}/tasks?output=false${more}`)
+    const body = (await response.json()) as Entry[] | { items: Entry[] }
+    const found = Array.isArray(body) ? body : body.items
+    assert.deepEqual(
+      found.map(({ payload }) => payload),
+      [{ status: 'pending' }, { status: 'pending' }],
+    )
+  }
 })
 
 test('characters that chunks cut in two stay whole, also around the other stream', async (t) => {

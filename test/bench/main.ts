@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { benchDockerStep } from './docker-step.js'
 import { benchFirstInstruction } from './first-instruction.js'
 import { benchFirstLine } from './first-line.js'
 import { benchIdle } from './idle.js'
-import { benchLoudStep } from './loud-step.js'
+import { benchLoudDockerStep, benchLoudStep } from './loud-step.js'
 import { benchRuns } from './runs-per-second.js'
 import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
 import { benchTriggers } from './triggers.js'
+import { benchUpload } from './upload.js'
 
 /**
  * `npm run bench`: medians beside the same work done bare, in one table and as JSON.
@@ -19,6 +21,9 @@ const BENCHES = {
   runs: benchRuns,
   triggers: benchTriggers,
   'loud-step': benchLoudStep,
+  'docker-step': benchDockerStep,
+  'docker-loud-step': benchLoudDockerStep,
+  upload: benchUpload,
   idle: benchIdle,
 }
 

@@ -72,7 +72,13 @@ export async function startTestApi(
   const path = join(tempDir(t), 'pocketci.db')
   migrateStorage({ storage: path, secrets: path })
   const config = loadConfig(
-    { 'storage-sqlite-path': [path], port: ['0'], 'drain-timeout': ['1s'], ...flags },
+    {
+      'storage-sqlite-path': [path],
+      port: ['0'],
+      'drain-timeout': ['1s'],
+      driver: ['native'],
+      ...flags,
+    },
     {},
   )
   const stack = new AsyncDisposableStack()

@@ -1,4 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 
@@ -6,6 +11,7 @@ export interface SeenRequest {
   method: string
   url: string
   authorization: string | undefined
+  headers: IncomingHttpHeaders
   body: string
 }
 
@@ -38,6 +44,7 @@ async function readRequest(incoming: IncomingMessage): Promise<SeenRequest> {
     method: incoming.method ?? '',
     url: incoming.url ?? '',
     authorization: incoming.headers.authorization,
+    headers: incoming.headers,
     body: Buffer.concat(chunks).toString(),
   }
 }

@@ -8,7 +8,7 @@ import { BIN } from './repo.js'
 import { tempDir } from './temp-dir.js'
 import { until } from './until.js'
 
-/** A real `pocketci server` on a free port, with storage and workspaces of its own. */
+/** A real `pocketci server` on a free port, with storage and workspaces of its own; native unless told otherwise. */
 export interface TestServer {
   url: string
   /** Its database. */
@@ -22,7 +22,7 @@ export interface TestServer {
   cli(...args: string[]): Promise<Finished>
   api(path: string, init?: RequestInit): Promise<Response>
   /** Stores a TypeScript pipeline and answers its id. */
-  setPipeline(name: string, content: string): Promise<string>
+  setPipeline(name: string, content: string, more?: Record<string, unknown>): Promise<string>
   /** Stops it with SIGTERM; resolves with its exit code. */
   stop(): Promise<number | null>
   /** SIGKILLs the supervisor and both tiers at once. */
@@ -52,6 +52,7 @@ export async function startServer(
       BIN,
       command,
       '--port=0',
+      '--driver=native',
       `--storage-sqlite-path=${storage}`,
       `--native-root=${join(dir, 'native')}`,
       ...args,
@@ -87,11 +88,11 @@ export async function startServer(
         process.execPath,
         [BIN, command, subcommand, '--server-url', url, ...rest].filter(Boolean),
       ),
-    async setPipeline(name, content) {
+    async setPipeline(name, content, more = {}) {
       const response = await api(`/api/pipelines/${encodeURIComponent(name)}`, {
         method: 'PUT',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ content, content_type: 'ts' }),
+        body: JSON.stringify({ content, content_type: 'ts', ...more }),
       })
       const body = (await response.json()) as { id: string; error?: string }
       if (!response.ok) throw new Error(`set ${name}: ${response.status} ${body.error}`)

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import { zstdCompressSync } from 'node:zlib'
+import { toTarZst, type Entry } from './tar.js'
 
 /**
  * A client of the HTTP interface that shares nothing with the product: requests by node:http, its
- * own multipart writer, its own tar writer, its own reader of server-sent events.
+ * own multipart writer, an own tar writer, its own reader of server-sent events.
  */
 export interface Answer {
   status: number
@@ -28,13 +28,6 @@ export async function call({ method, url, json }: WireRequest): Promise<Answer> 
   return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) }
 }
 
-/** One file or folder of an archive. */
-export interface Entry {
-  name: string
-  /** Undefined: a folder. */
-  content?: string
-}
-
 export interface RunAnswer extends Answer {
   events: Record<string, unknown>[]
 }
@@ -54,7 +47,7 @@ export async function runWithWorkdir(
     part(
       'Content-Disposition: form-data; name="workdir"; filename="workdir.tar.zst"\r\nContent-Type: application/octet-stream',
     ),
-    zstdCompressSync(toTar(workdir)),
+    toTarZst(workdir),
     Buffer.from(`\r\n--${boundary}--\r\n`),
   ]
   const headers = {
@@ -101,31 +94,4 @@ async function text(response: IncomingMessage): Promise<string> {
   response.setEncoding('utf8')
   for await (const chunk of response) body += chunk
   return body
-}
-
-const BLOCK = 512
-
-/** A GNU tar; folders without a trailing slash, as the reference writes them. */
-function toTar(entries: readonly Entry[]): Buffer {
-  const blocks = entries.flatMap(({ name, content }) => {
-    const data = Buffer.from(content ?? '')
-    const padding = Buffer.alloc((BLOCK - (data.length % BLOCK)) % BLOCK)
-    return [tarHeader(name, data.length, content === undefined ? '5' : '0'), data, padding]
-  })
-  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)])
-}
-
-function tarHeader(name: string, size: number, type: '0' | '5'): Buffer {
-  const header = Buffer.alloc(BLOCK)
-  const octal = (value: number, length: number): string =>
-    `${value.toString(8).padStart(length - 1, '0')}\0`
-  header.write(name, 0)
-  header.write(octal(type === '5' ? 0o755 : 0o644, 8), 100)
-  header.write(octal(0, 8) + octal(0, 8) + octal(size, 12) + octal(1_700_000_000, 12), 108)
-  header.write(' '.repeat(8), 148)
-  header.write(type, 156)
-  header.write('ustar  \0', 257)
-  const sum = header.reduce((total, byte) => total + byte, 0)
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  return header
 }

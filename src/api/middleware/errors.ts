@@ -16,6 +16,7 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   pipeline_invalid: { status: 400 },
   driver_not_allowed: { status: 400 },
   driver_unknown: { status: 400 },
+  driver_config_invalid: { status: 400 },
   secret_reserved: { status: 400 },
   secret_missing: { status: 400 },
   access_denied: { status: 403 },

@@ -1,15 +1,15 @@
-import type { Assets } from '../assets.js'
+import type { Site } from './site.js'
 import type { ErrorPage } from '../middleware/errors.js'
 import { idOf } from '../middleware/request-id.js'
 import { renderPage } from './render-page.js'
 
 /** Errors as a page for those who opened one; the API and everything else get JSON. */
-export function errorPage(assets: Assets): ErrorPage {
+export function errorPage(site: Site): ErrorPage {
   return (request, status, text) => {
     const isPage = !/^\/(api|static)(\/|$)/.test(request.path)
     if (!isPage || !request.headers.accept?.includes('text/html')) return undefined
     return renderPage({
-      assets,
+      site,
       title: text,
       crumbs: [{ text: 'Pipelines', href: '/pipelines/' }],
       children: (

@@ -1,7 +1,7 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { Page, PageOf, Pipeline } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
-import type { Assets } from '../assets.js'
+import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
 import { Pager } from './pager.js'
 import { renderPage } from './render-page.js'
@@ -10,7 +10,7 @@ import { Elapsed, Time } from './time.js'
 import { TriggerForm } from './trigger-form.js'
 
 export interface PipelinePageProps {
-  assets: Assets
+  site: Site
   pipeline: Pipeline
   defaultDriver: string
   page: Page
@@ -20,10 +20,10 @@ export interface PipelinePageProps {
 
 /** A pipeline with its runs, newest first. */
 export function renderPipelinePage(props: PipelinePageProps): string {
-  const { assets, pipeline, defaultDriver, page, found } = props
+  const { site, pipeline, defaultDriver, page, found } = props
   const { id, name, isPaused } = pipeline
   return renderPage({
-    assets,
+    site,
     title: name,
     crumbs: [
       { text: 'Pipelines', href: '/pipelines/' },

@@ -1,7 +1,7 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { Page, PageOf, PipelineSummary } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
-import type { Assets } from '../assets.js'
+import type { Site } from './site.js'
 import { Pager } from './pager.js'
 import { renderPage } from './render-page.js'
 import { StatusPill } from './status.js'
@@ -9,7 +9,7 @@ import { Time } from './time.js'
 import { TriggerForm } from './trigger-form.js'
 
 export interface PipelinesPageProps {
-  assets: Assets
+  site: Site
   page: Page
   search: string
   defaultDriver: string
@@ -18,10 +18,10 @@ export interface PipelinesPageProps {
 
 /** All pipelines with their latest runs. */
 export function renderPipelinesPage(props: PipelinesPageProps): string {
-  const { assets, page, search, found } = props
+  const { site, page, search, found } = props
   const isActive = found.items.some(({ latestRun }) => latestRun && !isTerminal(latestRun.status))
   return renderPage({
-    assets,
+    site,
     title: 'Pipelines',
     crumbs: [{ text: 'Pipelines', href: '/pipelines/' }],
     scripts: ['trigger.js'],

@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact'
 import { renderToString } from 'preact-render-to-string'
-import { assetUrl, type Assets } from '../assets.js'
+import { assetUrl } from '../assets.js'
+import type { Site } from './site.js'
 
 export interface PageOptions {
-  assets: Assets
+  site: Site
   title: string
   crumbs: readonly Crumb[]
   /** Scripts of the page, by file name; it works without them. */
@@ -21,7 +22,8 @@ export function renderPage(options: PageOptions): string {
   return `<!doctype html>${renderToString(<Document {...options} />)}`
 }
 
-function Document({ assets, title, crumbs, scripts = [], children }: PageOptions) {
+function Document({ site, title, crumbs, scripts = [], children }: PageOptions) {
+  const { assets, notice } = site
   return (
     <html lang="en">
       <head>
@@ -55,6 +57,11 @@ function Document({ assets, title, crumbs, scripts = [], children }: PageOptions
             </ol>
           </nav>
         </header>
+        {notice === undefined ? null : (
+          <p class="notice" role="note">
+            {notice}
+          </p>
+        )}
         <main id="main-content" tabIndex={-1} class="page">
           {children}
         </main>

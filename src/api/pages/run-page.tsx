@@ -2,7 +2,7 @@ import { isTerminal } from '../../shared/contract/statuses.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
 import type { Task } from '../../shared/db/tasks.js'
-import type { Assets } from '../assets.js'
+import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
 import { triggerOf } from './pipeline-page.js'
 import { renderPage } from './render-page.js'
@@ -18,7 +18,7 @@ export interface OutputHead {
 }
 
 export interface RunPageProps {
-  assets: Assets
+  site: Site
   run: Run
   pipeline: PipelineRef
   /** The first ones; `omitted` says how many more there are. */
@@ -33,11 +33,11 @@ const WAITS_FOR_SLOT = 'Waits for a free slot: runs are taken in the order in wh
 
 /** A run with its steps and their output; a script keeps it up to date. */
 export function renderRunPage(props: RunPageProps): string {
-  const { assets, run, pipeline, steps, omitted, now } = props
+  const { site, run, pipeline, steps, omitted, now } = props
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
   return renderPage({
-    assets,
+    site,
     title: `${pipeline.name} ${shortId}`,
     crumbs: [
       { text: 'Pipelines', href: '/pipelines/' },

@@ -27,7 +27,7 @@ export function addPageRoutes(table: RouteTable, context: ApiContext): void {
 }
 
 function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
-  const { assets, config, pipelines, runs, now } = context
+  const { site, config, pipelines, runs, now } = context
   const defaultDriver = config.drivers.default
 
   route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
@@ -45,7 +45,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       const { items, totalItems } = pipelines.list(search, page)
       const withRuns = items.map((item) => ({ ...item, latestRun: runs.findLatest(item.id) }))
       const found = { items: withRuns, totalItems }
-      sendHtml(response, 200, renderPipelinesPage({ assets, page, search, defaultDriver, found }))
+      sendHtml(response, 200, renderPipelinesPage({ site, page, search, defaultDriver, found }))
     },
   )
 
@@ -59,7 +59,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
       const page = readPage(queryOf(request))
       const props = {
-        assets,
+        site,
         pipeline,
         defaultDriver,
         page,
@@ -98,7 +98,7 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { assets, tasks, logs, now } = context
+  const { site, tasks, logs, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -117,7 +117,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     }
     const { items, totalItems } = tasks.listPage(run.id, { page: 1, perPage: MAX_STEPS })
     const page = renderRunPage({
-      assets,
+      site,
       run,
       pipeline,
       console: readHead(0),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { DRIVERS, type Config } from '../../shared/config/config.js'
+import type { Config } from '../../shared/config/config.js'
 import type { Pipeline } from '../../shared/db/pipelines.js'
 import type { EncryptedSecret } from '../../shared/db/secrets.js'
 import { AppError } from '../../shared/errors.js'
@@ -13,13 +13,14 @@ import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
+import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { toWirePipeline } from '../wire/pipeline.js'
 
 const bodySchema = z.strictObject({
   content: z.string().default(''),
   content_type: z.string().nullish(),
-  driver: z.string().nullish(),
+  ...driverFields,
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...laterFields,
@@ -55,7 +56,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
 function check(body: Body, config: Config): '' | 'ts' | 'js' {
   if (body.content === '') throw new AppError('request_invalid', 'content is required')
   const contentType = checkContentType(body.content_type ?? '')
-  checkDriver(body.driver ?? '', config.drivers.allowed)
+  checkDriver(body, config.drivers)
   checkSecrets(body.secrets ?? {}, config.features)
   if (body.resume_enabled === true && !config.features.includes('resume'))
     throw new AppError('request_invalid', 'resume feature is not enabled')
@@ -83,22 +84,6 @@ function checkContentType(given: string): '' | 'ts' | 'js' {
   }
 }
 
-function checkDriver(given: string, allowed: readonly string[]): void {
-  // the default one was checked at start
-  if (given === '') return
-  const driver = JSON.stringify(given.slice(0, 100))
-  if (!allowed.includes('*') && !allowed.includes(given))
-    throw new AppError(
-      'driver_not_allowed',
-      `driver not allowed: driver ${driver} is not allowed on this server. Allowed drivers: ${allowed.join(', ')}`,
-    )
-  if (!DRIVERS.some((known) => known === given))
-    throw new AppError(
-      'driver_unknown',
-      `unknown driver ${driver}; known drivers: ${DRIVERS.join(', ')}`,
-    )
-}
-
 interface Submission {
   name: string
   body: Body
@@ -111,7 +96,7 @@ interface Submission {
  * create or delete the pipeline meanwhile: then the writer stores nothing, and the next try knows.
  */
 async function store(
-  { pipelines, writer, secretKey, now }: ApiContext,
+  { pipelines, writer, secretKey, now, config }: ApiContext,
   { name, body, contentType, program }: Submission,
 ): Promise<Pipeline> {
   const input = {
@@ -123,6 +108,7 @@ async function store(
     sourceMap: program.sourceMap,
     isResumeEnabled: body.resume_enabled ?? undefined,
   }
+  const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
   for (;;) {
     const scope = `pipeline/${id}`
@@ -131,7 +117,9 @@ async function store(
       key,
       encryptedValue: encryptSecret(secretKey, scope, key, value),
     }))
-    const result = await writer.write('setPipeline', { id, input, secrets, now: now() })
+    const driverConfig = encryptSettings(driver, secretKey, id)
+    const set = { id, input, secrets, driverConfig, now: now() }
+    const result = await writer.write('setPipeline', set)
     switch (result.outcome) {
       case 'stored':
         return result.pipeline

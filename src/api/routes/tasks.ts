@@ -15,7 +15,7 @@ const CHUNK_BATCH = 16
 /** Text this small dies young: larger strings would pile up until the collector takes everything. */
 const PIECE_BYTES = 8_192
 
-/** The tasks of a run with all their output, streamed from the tables. */
+/** The tasks of a run with all their output, streamed from the tables; `output=false` is without it. */
 export function addTaskRoutes({ route }: RouteTable, context: ApiContext): void {
   const { tasks } = context
   route(
@@ -27,17 +27,18 @@ export function addTaskRoutes({ route }: RouteTable, context: ApiContext): void 
       getRun(context, runId)
       const query = queryOf(request)
       const path = query.get('path')
+      const withOutput = query.get('output') !== 'false'
       if (path !== null) {
         const task = tasks.find(runId, absolutePath(runId, path))
         if (!task) throw new AppError('task_not_found', 'task not found')
-        return sendTasks(context, response, [task])
+        return sendTasks(context, response, [task], { withOutput })
       }
       if (!query.has('page') && !query.has('per_page'))
-        return sendTasks(context, response, listAll(context, runId))
+        return sendTasks(context, response, listAll(context, runId), { withOutput })
       const page = readPage(query)
       const found = tasks.listPage(runId, page)
       const head = `${JSON.stringify(envelope(page, found)).slice(0, -1)},"items":`
-      await sendTasks(context, response, found.items, { head, tail: '}' })
+      await sendTasks(context, response, found.items, { withOutput, head, tail: '}' })
     },
   )
 }
@@ -65,19 +66,23 @@ async function sendTasks(
   context: ApiContext,
   response: Response,
   tasks: Iterable<Task>,
-  { head, tail } = { head: '', tail: '' },
+  { withOutput, head = '', tail = '' }: { withOutput: boolean; head?: string; tail?: string },
 ): Promise<void> {
   const body = openBodyStream(response, { 'Content-Type': 'application/json' })
   await body.write(`${head}[`)
   let separator = ''
   for (const task of tasks) {
-    const payload = JSON.stringify(toWirePayload(task)).slice(0, -1)
-    await body.write(
-      `${separator}{"path":${JSON.stringify(task.path)},"payload":${payload},"logs":[`,
-    )
-    await writeLogs(context, body, task)
+    const { step, name, path } = task
+    // left open: the output is the payload's last field
+    const entry = JSON.stringify({ step, name, path, payload: toWirePayload(task) }).slice(0, -2)
+    await body.write(`${separator}${entry}`)
+    if (withOutput) {
+      await body.write(',"logs":[')
+      await writeLogs(context, body, task)
+      await body.write(']')
+    }
     if (body.gone.aborted) return
-    await body.write(']}}')
+    await body.write('}}')
     separator = ','
   }
   await body.write(`]${tail}`)

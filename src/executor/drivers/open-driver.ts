@@ -1,7 +1,9 @@
+import { DRIVERS, type Config, type DriverName } from '../../shared/config/config.js'
+import { checkEngineHost, parseDriverConfig } from '../../shared/contract/driver-config.js'
 import { AppError } from '../../shared/errors.js'
-import { DRIVERS, type Config } from '../../shared/config/config.js'
 import type { Logger } from '../../shared/logger.js'
 import type { Driver } from './driver.js'
+import { openDockerDriver } from './docker/open-docker-driver.js'
 import type { StartProcess } from './native/start-process.js'
 import { openNativeDriver } from './native/open-native-driver.js'
 
@@ -10,28 +12,49 @@ export interface OpenDriverOptions {
   namespace: string
   config: Config
   logger: Logger
+  /** The pipeline's own settings for a driver; undefined when it has none. */
+  findSettings(driver: DriverName): unknown
   /** Starts the processes of native steps; by default this process does. */
   startProcess?: StartProcess
 }
 
-/** Opens the driver of one run; the caller disposes it. Throws `driver_unknown`, `driver_not_allowed`. */
+/**
+ * Opens the driver of one run; the caller disposes it. An empty name is the server's default.
+ * Throws `driver_unknown`, `driver_not_allowed`, `driver_config_invalid`, `driver_unavailable`.
+ */
 export async function openDriver(name: string, options: OpenDriverOptions): Promise<Driver> {
-  const { namespace, config, logger, startProcess } = options
-  const driver = parseDriver(name, config.drivers.allowed)
+  const { drivers } = options.config
+  const driver = parseDriver(name === '' ? drivers.default : name, drivers.allowed)
+  const settings = options.findSettings(driver) ?? {}
   switch (driver) {
+    case 'docker':
+      return openDocker(options, settings)
     case 'native':
-      return openNativeDriver({
-        root: config.drivers.nativeRoot,
-        user: config.drivers.nativeUser,
-        outputBytes: config.limits.logBytes,
-        namespace,
-        logger,
-        ...(startProcess && { startProcess }),
-      })
+      parseDriverConfig('native', settings)
+      return openNative(options)
   }
 }
 
-type DriverName = (typeof DRIVERS)[number]
+function openDocker({ namespace, config }: OpenDriverOptions, settings: unknown): Promise<Driver> {
+  const { host: serverHost, certPath, allowsPrivileged } = config.drivers.docker
+  const { host } = parseDriverConfig('docker', settings)
+  if (host === undefined)
+    return openDockerDriver({ host: serverHost, certPath, namespace, allowsPrivileged })
+  // allowed at the time of the run as well: --docker-host may have changed since it was set
+  checkEngineHost(host, serverHost)
+  return openDockerDriver({ host, certPath, namespace, allowsPrivileged })
+}
+
+function openNative({ namespace, config, logger, startProcess }: OpenDriverOptions) {
+  return openNativeDriver({
+    root: config.drivers.nativeRoot,
+    user: config.drivers.nativeUser,
+    outputBytes: config.limits.logBytes,
+    namespace,
+    logger,
+    ...(startProcess && { startProcess }),
+  })
+}
 
 /** The driver of a name that a pipeline may use here; `*` allows all. */
 function parseDriver(name: string, allowed: readonly string[]): DriverName {

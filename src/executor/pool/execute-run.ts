@@ -1,5 +1,6 @@
 import { faultPoint } from '../../shared/faults.js'
 import { createJournal } from '../../shared/db/journal.js'
+import { openLazily } from '../../shared/db/open-lazily.js'
 import { logsPathOf, openDatabase, type Db } from '../../shared/db/open.js'
 import { createRunSecrets } from '../../shared/db/run-secrets.js'
 import type { RunOutcome } from '../../shared/db/runs.js'
@@ -9,8 +10,8 @@ import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Logger } from '../../shared/logger.js'
 import { createRedactor } from '../../shared/redact/redactor.js'
 import { createSecretReader } from '../../shared/secrets/secret-reader.js'
+import { isWithin } from '../../shared/wait.js'
 import type { Driver } from '../drivers/driver.js'
-import { isWithin } from '../drivers/wait.js'
 import type { LogWrites } from '../log-writes.js'
 import { createEffects, type Effects } from '../sandbox/effects.js'
 import { createAsyncFunctions } from '../sandbox/host-functions/async-functions.js'
@@ -190,12 +191,6 @@ async function runProgram(
   if (isLarge) globalThis.gc?.()
   await consoleLog.end()
   return redactOutcome(outcome, redactor.redact)
-}
-
-/** Most runs read nothing: the connection is opened by the first that does. */
-function openLazily(open: () => Db): Disposable & { get(): Db } {
-  let db: Db | undefined
-  return { get: () => (db ??= open()), [Symbol.dispose]: () => void db?.close() }
 }
 
 function redactOutcome(outcome: RunOutcome, redact: (text: string) => string): RunOutcome {

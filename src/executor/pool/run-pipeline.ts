@@ -1,6 +1,6 @@
 import { errorMessage, hasCode } from '../../shared/errors.js'
 import type { RunOutcome } from '../../shared/db/runs.js'
-import { isWithin } from '../drivers/wait.js'
+import { isWithin } from '../../shared/wait.js'
 import type { Effects } from '../sandbox/effects.js'
 import type { AsyncFunction } from '../sandbox/host-functions/async-functions.js'
 import type { CrashReason, GuestError, PipelineVm, VmHost } from '../sandbox/pipeline-vm.js'

@@ -4,7 +4,11 @@ import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { createLogger, type Logger } from '../../shared/logger.js'
 import { MAX_DEATHS, type RunOutcome, type Waiting } from '../../shared/db/runs.js'
+import { openLazily } from '../../shared/db/open-lazily.js'
+import { openDatabase } from '../../shared/db/open.js'
+import { createSecrets } from '../../shared/db/secrets.js'
 import { createWriterClient, type WriterClient } from '../../shared/db/writer/writer-client.js'
+import { createDriverSettings } from '../../shared/secrets/driver-config.js'
 import { openSpool, type Spool } from '../../shared/uploads/spool.js'
 import type { Driver } from '../drivers/driver.js'
 import { createLauncherClient } from '../drivers/native/launcher/launcher-client.js'
@@ -180,12 +184,20 @@ function listen(commands: MessagePort, control: RunControl, stopping: AbortContr
 
 /** Allowed at the time of the run as well: the list may have shrunk since the pipeline was set. */
 async function openRunDriver(
-  { claimed, config }: ThreadTask,
+  { claimed, config, masterKey }: ThreadTask,
   logger: Logger,
   startProcess: StartProcess,
 ): Promise<Driver> {
   const { id, driver } = claimed.run
-  return openDriver(driver, { namespace: `ci-${id}`, config, logger, startProcess })
+  const { storage, secrets } = config
+  using main = openLazily(() => openDatabase(storage.path, { mode: 'read', attach: secrets.path }))
+  const findSettings = createDriverSettings({
+    secrets: () => createSecrets(main.get()),
+    masterKey: Buffer.from(masterKey),
+    pipelineId: claimed.pipeline.id,
+  })
+  const namespace = `ci-${id}`
+  return await openDriver(driver, { namespace, config, logger, findSettings, startProcess })
 }
 
 async function removeAll(driver: Driver, logger: Logger): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.js'
 import type { Container, ExitStatus } from '../drivers/driver.js'
-import { isWithin } from '../drivers/wait.js'
+import { isWithin } from '../../shared/wait.js'
 import { detachedError, isDetached, unlessDetached, type RunContext } from './run-context.js'
 import type { CapturedOutput, StepOutput } from './step-output.js'
 
@@ -38,8 +38,8 @@ export async function followContainer(options: FollowOptions): Promise<Container
     for await (const chunk of container.output({ from: output.from, signal: detached.signal }))
       await output.write(chunk)
     if (detached.signal.aborted) throw watch.failure() ?? detachedError()
-    const status = await watch.ended
-    const captured = await output.end()
+    // the log is synced while the container is being taken down
+    const [status, captured] = await Promise.all([watch.ended, output.end()])
     return { ...endOf(status, watch.cause()), ...captured }
   } finally {
     watch.dispose()

@@ -1,10 +1,10 @@
 import { AppError } from '../../shared/errors.js'
 import { readTar } from '../../shared/tar/read-tar.js'
+import { safeEntries } from '../../shared/tar/safe-entries.js'
 import { writeTar } from '../../shared/tar/write-tar.js'
 import type { Spool } from '../../shared/uploads/spool.js'
 import { zlibZstd } from '../../shared/zstd/zlib-zstd.js'
 import type { Driver } from '../drivers/driver.js'
-import { safeEntries } from './safe-entries.js'
 
 /** What a pipeline calls the volume with the folder that it was started from. */
 const VOLUME = 'workdir'

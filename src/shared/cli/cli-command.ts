@@ -51,7 +51,7 @@ export class CliCommand extends Command {
     if (operands) command.arguments(operands)
     command.addFlags(spec.flags).addGlobalFlags()
     command.addHelpText('after', ['\nExamples:', ...spec.examples].join('\n  '))
-    this.addCommand(command)
+    this.addCommand(command, { hidden: spec.isHidden ?? false })
     command.passThroughOptions(isPassThrough)
     return command
   }

@@ -9,23 +9,6 @@ import type { StreamedBody } from './workdir/encode-form.js'
 const MAX_ERROR_BYTES = 65_536
 /** One page of pipelines with their sources. */
 const MAX_JSON_BYTES = 64 * 1_048_576
-const PER_PAGE = 100
-/** Ends a server that never stops announcing another page. */
-const MAX_PAGES = 1_000
-
-const pipelineSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  driver: z.string().default(''),
-  paused: z.boolean().default(false),
-  created_at: z.string().default(''),
-})
-export type RemotePipeline = z.infer<typeof pipelineSchema>
-
-const pageSchema = z.object({
-  items: z.array(pipelineSchema),
-  has_next: z.boolean().default(false),
-})
 
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -55,7 +38,7 @@ export async function request(
         ...(streamed ? { 'content-type': streamed.type } : {}),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(streamed ? { body: toStream(streamed), duplex: 'half' } : {}),
+      ...(streamed ? { ...SENT_ONCE, body: toStream(streamed), duplex: 'half' } : {}),
       ...(signal ? { signal } : {}),
     })
   } catch (error) {
@@ -70,6 +53,9 @@ export async function request(
   }
 }
 
+/** Otherwise fetch keeps all of the body, in case that it has to be sent again. */
+const SENT_ONCE = { window: null, redirect: 'error' } as const
+
 function toStream({ content }: StreamedBody): BodyInit {
   // one class, which Node and the library of the web declare differently
   return ReadableStream.from(content) as unknown as BodyInit
@@ -77,13 +63,21 @@ function toStream({ content }: StreamedBody): BodyInit {
 
 /** The body of a good answer. */
 export async function readJson<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
-  const { text, isWhole } = await readText(response, MAX_JSON_BYTES)
-  const { data, success } = schema.safeParse(isWhole ? parseJson(text) : undefined)
-  if (success) return data
+  const data = await tryReadJson(response, schema)
+  if (data !== undefined) return data
   throw new AppError(
     'server_refused',
     `the answer of ${response.url} is not that of a pocketci server; is the address right?`,
   )
+}
+
+/** The same, but a body that is something else is undefined. */
+export async function tryReadJson<T>(
+  response: Response,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const { text, isWhole } = await readText(response, MAX_JSON_BYTES)
+  return schema.safeParse(isWhole ? parseJson(text) : undefined).data
 }
 
 /** What a refusal means; `known` gives the text of statuses that mean something particular here. */
@@ -103,32 +97,6 @@ export async function refusal(
 export function errorOfBody(body: string): string {
   const { data } = z.object({ error: z.string() }).safeParse(parseJson(body))
   return data?.error ?? body
-}
-
-/** All pipelines of a server, newest first, page by page. */
-export async function* listPipelines(connection: Connection): AsyncGenerator<RemotePipeline> {
-  for (let page = 1; page <= MAX_PAGES; page++) {
-    const path = `/api/pipelines?page=${page}&per_page=${PER_PAGE}`
-    const response = await request(connection, path)
-    if (!response.ok) throw await refusal(connection, response)
-    const { items, has_next: hasNext } = await readJson(response, pageSchema)
-    yield* items
-    if (!hasNext || items.length === 0) return
-  }
-}
-
-/** An id beats a name, so that a pipeline named like another's id hides nothing. */
-export async function findPipeline(
-  connection: Connection,
-  nameOrId: string,
-): Promise<RemotePipeline> {
-  let named: RemotePipeline | undefined
-  for await (const pipeline of listPipelines(connection)) {
-    if (pipeline.id === nameOrId) return pipeline
-    if (pipeline.name === nameOrId) named ??= pipeline
-  }
-  if (named) return named
-  throw new AppError('pipeline_not_found', `no pipeline found with name or ID "${nameOrId}"`)
 }
 
 /** Runs a part of a command and puts its name before what goes wrong in it. */

@@ -19,9 +19,13 @@ export interface CommandSpec {
   description?: string
   /** Commander's notation: `<file> [args...]`. */
   operands?: string
+  /** What its first operand is, for shells that complete it; files are what shells do themselves. */
+  completes?: 'pipeline' | 'run' | 'file' | readonly string[]
   flags: FlagTable
   /** Everything behind the first operand belongs to the pipeline, flags included. */
   isPassThrough?: boolean
+  /** For programs, not for people: no help lists it. */
+  isHidden?: boolean
   examples: readonly string[]
   /** Answers the exit code. What it throws is reported as an error. */
   run(call: CommandCall): Promise<number>

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Environment, FlagTable, ValuesOf } from '../config/flag.js'
-import { text, type Kind } from '../config/kinds.js'
+import { path, text, type Kind } from '../config/kinds.js'
 import { findSavedToken } from './auth-config.js'
 
 const group = 'Connection'
@@ -33,7 +33,7 @@ export const CONNECTION_FLAGS = {
     group,
   },
   'config-file': {
-    kind: text,
+    kind: path,
     short: 'c',
     env: 'CI_AUTH_CONFIG',
     defaultText: '~/.pocketci/auth.config',
@@ -56,7 +56,7 @@ export function toConnection(
 ): Connection {
   const { username, password } = new URL(flags['server-url'])
   // by text, not through URL: saved tokens are found by the address exactly as it was written
-  const url = flags['server-url'].replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1').replace(/\/+$/, '')
+  const url = flags['server-url'].replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1').replace(/\/+$/, '')
   const file = flags['config-file'] ?? join(env['HOME'] ?? homedir(), '.pocketci', 'auth.config')
   const token = flags['auth-token'] ?? findSavedToken(file, url)
   if (token) return { url, authorization: `Bearer ${token}` }

@@ -2,32 +2,9 @@ import { GLOBAL_FLAGS } from '../config/global-flags.js'
 import { readFlags } from '../config/read-flags.js'
 import { CliCommand } from './cli-command.js'
 import type { CliContext, CommandSpec } from './command-spec.js'
-import { executeCommand } from './commands/execute.js'
-import { lsCommand } from './commands/pipeline-ls.js'
-import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
-import { rmCommand } from './commands/pipeline-rm.js'
-import { runCommand } from './commands/pipeline-run.js'
-import { setCommand } from './commands/pipeline-set.js'
-import { triggerCommand } from './commands/pipeline-trigger.js'
-import { apiCommand, executorCommand, serverCommand } from './commands/server.js'
+import { COMMAND_TREE, isGroup } from './command-tree.js'
+import { completeCommand } from './commands/complete.js'
 import { readVersion } from './version.js'
-
-const COMMANDS: readonly CommandSpec[] = [
-  serverCommand,
-  apiCommand,
-  executorCommand,
-  executeCommand,
-]
-
-const PIPELINE_COMMANDS: readonly CommandSpec[] = [
-  setCommand,
-  lsCommand,
-  rmCommand,
-  runCommand,
-  triggerCommand,
-  pauseCommand,
-  unpauseCommand,
-]
 
 export interface Program {
   /** Runs the command line and answers the exit code. Throws what reportError understands. */
@@ -54,9 +31,14 @@ export function buildProgram(context: CliContext): Program {
     .version(readVersion(), '-V, --version', 'print the version')
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', EXAMPLES)
-  for (const spec of COMMANDS) add(root, spec)
-  const pipeline = root.addGroup('pipeline', 'set, run and manage the pipelines of a server')
-  for (const spec of PIPELINE_COMMANDS) add(pipeline, spec)
+  for (const node of COMMAND_TREE) {
+    if (!isGroup(node)) add(root, node)
+    else {
+      const group = root.addGroup(node.name, node.summary)
+      for (const spec of node.commands) add(group, spec)
+    }
+  }
+  add(root, completeCommand(COMMAND_TREE))
 
   return {
     async run(args) {
@@ -70,7 +52,7 @@ const EXAMPLES = `
 Examples:
   pocketci server
   pocketci pipeline set hello.ts --server-url http://127.0.0.1:8080
-  pocketci pipeline run hello --server-url http://127.0.0.1:8080
+  pocketci pipeline run --server-url http://127.0.0.1:8080 hello
   pocketci execute hello.ts
 
 \`pocketci <command> --help\` lists a command's flags. Flags beat environment variables.`

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { CommanderError } from 'commander'
 import { AppError, errorMessage } from '../errors.js'
+import { printableLines } from './printable.js'
 
 const PREFIX = 'pocketci: error: '
 const USAGE_EXIT = 80
@@ -39,7 +40,8 @@ function describeBug(error: unknown): string {
   return (error instanceof Error && error.stack) || errorMessage(error)
 }
 
+/** Errors hold what servers, pipelines and files say. */
 function write(stderr: Writable, text: string): void {
-  const indented = text.trimEnd().replaceAll('\n', `\n${' '.repeat(PREFIX.length)}`)
+  const indented = printableLines(text.trimEnd()).replaceAll('\n', `\n${' '.repeat(PREFIX.length)}`)
   stderr.write(`${PREFIX}${indented}\n`)
 }

@@ -1,8 +1,14 @@
 import { z } from 'zod'
 import { AppError } from '../errors.js'
 
+/** The system keeps eight bits of a code: what does not fit them must not become a 0. */
+const exitCode = z
+  .number()
+  .int()
+  .transform((code) => (code >= 0 && code <= 255 ? code : 1))
+
 const eventSchema = z.union([
-  z.object({ event: z.literal('exit'), code: z.number().int(), message: z.string().optional() }),
+  z.object({ event: z.literal('exit'), code: exitCode, message: z.string().optional() }),
   z.object({ event: z.literal('error'), message: z.string() }),
   z
     .object({ stream: z.enum(['stdout', 'stderr']), data: z.string() })
@@ -27,7 +33,8 @@ export async function* readRunEvents(
   }
 }
 
-async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+/** The lines of a body; throws `stream_broken` for one that is too long to be held. */
+export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of body) {

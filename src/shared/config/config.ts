@@ -13,7 +13,8 @@ export const FEATURES = [
 export type Feature = (typeof FEATURES)[number]
 
 /** The drivers that this version can run. */
-export const DRIVERS = ['native'] as const
+export const DRIVERS = ['docker', 'native'] as const
+export type DriverName = (typeof DRIVERS)[number]
 
 /**
  * The whole configuration of every tier: plain JSON, so that the supervisor can hand it to its
@@ -44,14 +45,23 @@ export const configSchema = z.object({
     executors: z.number().int().min(1),
   }),
   drivers: z.object({
-    /** The driver of pipelines that name none. */
-    default: z.string(),
+    /** The driver of pipelines that name none. Empty until one is chosen: see chooseDriver. */
+    default: z.enum(['', ...DRIVERS]),
+    /** Nobody asked for `native`: it was chosen since no Docker engine answered at the start. */
+    isFallback: z.boolean(),
     /** `['*']` allows all of DRIVERS. */
     allowed: z.array(z.string()),
     /** The user that native steps run as when the executor is root; ignored otherwise. */
     nativeUser: z.string(),
     /** Absolute path of the folder that holds the workspaces and volumes of native runs. */
     nativeRoot: z.string(),
+    docker: z.object({
+      /** `unix:///path`, `tcp://host:port`, `http(s)://host:port` or `ssh://user@host`. */
+      host: z.string(),
+      /** Folder with ca.pem, cert.pem and key.pem: tcp:// is spoken with TLS. */
+      certPath: z.string().optional(),
+      allowsPrivileged: z.boolean(),
+    }),
   }),
   features: z.array(z.enum(FEATURES)),
   secrets: z.object({

@@ -8,6 +8,8 @@ export interface Flag<T = unknown> {
   kind: Kind<T>
   /** The environment variable that gives the value when the command line does not. */
   env?: string
+  /** A variable that other programs know as well; it counts when `env` is not set. */
+  alsoEnv?: string
   /** One letter. */
   short?: string
   /** In the flag's own syntax, as a person would write it. */
@@ -37,6 +39,11 @@ export type ValuesOf<Table extends FlagTable> = {
 export type GivenFlags = Readonly<Record<string, readonly string[]>>
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The variable that a flag's value comes from; undefined when none is set. */
+export function variableOf({ env, alsoEnv }: Flag, variables: Environment): string | undefined {
+  return [env, alsoEnv].find((name) => name !== undefined && Boolean(variables[name]))
+}
 
 /** How a flag is named in errors about it: `--server-url=STRING`. */
 export function flagUsage(name: string, flag: Flag): string {

@@ -8,6 +8,8 @@ export interface Kind<T> {
   arity: 'switch' | 'one' | 'many'
   /** A bad value is a usage error; otherwise it is only found wrong for what it means. */
   isSyntax: boolean
+  /** For shells that complete a value: its possible ones, or `file` when it is the path of one. */
+  completes?: 'file' | readonly string[]
   /**
    * One text for each time that the flag was given. Throws an Error whose message follows the
    * flag's name, or names the flag itself; it never holds the value of something secret.
@@ -22,6 +24,9 @@ export const filledText: Kind<string> = one('STRING', (value) => {
   if (value.trim() !== '') return value
   throw new Error('expected a value, got nothing')
 })
+
+/** The path of a file or a folder. */
+export const path: Kind<string> = { ...filledText, completes: 'file' }
 
 export const boolean: Kind<boolean> = {
   ...one('BOOL', (value) => {
@@ -55,11 +60,12 @@ export function duration({ min, max }: { min: string; max: string }): Kind<numbe
 }
 
 export function choice<const Value extends string>(values: readonly Value[]): Kind<Value> {
-  return one('STRING', (value) => {
+  const kind = one('STRING', (value) => {
     const found = values.find((known) => known === value)
     if (found !== undefined) return found
     throw new Error(`expected one of ${values.map(quote).join(', ')}, got ${quote(value)}`)
   })
+  return { ...kind, completes: values.filter((value) => value !== '') }
 }
 
 /** Repeatable and split at commas; a comma of the value itself is written `\,`. */
@@ -78,7 +84,12 @@ export const pairs: Kind<string[]> = {
   parse: (texts) => [...texts],
 }
 
-export const logLevel: Kind<'debug' | 'info' | 'warn' | 'error'> = one('LEVEL', (value) => {
+export const logLevel: Kind<'debug' | 'info' | 'warn' | 'error'> = {
+  ...one('LEVEL', (value) => parseLogLevel(value)),
+  completes: ['debug', 'info', 'warn', 'error'],
+}
+
+function parseLogLevel(value: string): 'debug' | 'info' | 'warn' | 'error' {
   const [, name = '', offset = '0'] = /^([a-z]+)([+-]\d+)?$/i.exec(value) ?? []
   const base = LEVELS.get(name.toLowerCase())
   if (base === undefined)
@@ -87,7 +98,7 @@ export const logLevel: Kind<'debug' | 'info' | 'warn' | 'error'> = one('LEVEL', 
   if (level <= -4) return 'debug'
   if (level <= 0) return 'info'
   return level <= 4 ? 'warn' : 'error'
-})
+}
 
 /** The numbers behind offset forms: INFO+2 hides info and shows warn. */
 const LEVELS = new Map([

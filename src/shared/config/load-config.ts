@@ -29,8 +29,8 @@ export function loadConfig(given: GivenFlags, env: Environment): Config {
 function findConflicts(values: Partial<Values>): string[] {
   const faults: string[] = []
   const allowed = values['allowed-drivers']
-  const driver = values.driver ?? DEFAULT_DRIVER
-  if (allowed && !allowed.includes('*') && !allowed.includes(driver))
+  const { driver } = values
+  if (driver && allowed && !allowed.includes('*') && !allowed.includes(driver))
     faults.push(`--driver: ${driver} is not in --allowed-drivers (${allowed.join(', ')})`)
   const slots = maxInFlight(values['max-in-flight'])
   const executors = values.executors
@@ -41,12 +41,10 @@ function findConflicts(values: Partial<Values>): string[] {
   return faults
 }
 
-/** The one driver of this version. */
-const DEFAULT_DRIVER = 'native'
-
 function toConfig(values: Values): Config {
   const storagePath = values['storage-sqlite-path']
   const passphrase = values['secrets-sqlite-passphrase']
+  const certPath = values['docker-cert-path']
   return {
     http: { host: values.host, port: values.port },
     log: {
@@ -62,10 +60,16 @@ function toConfig(values: Values): Config {
       executors: values.executors,
     },
     drivers: {
-      default: values.driver ?? DEFAULT_DRIVER,
+      default: values.driver ?? '',
+      isFallback: false,
       allowed: values['allowed-drivers'],
       nativeUser: values['native-user'],
       nativeRoot: resolve(values['native-root'] ?? defaultNativeRoot(storagePath)),
+      docker: {
+        host: values['docker-host'],
+        ...(certPath === undefined ? {} : { certPath: resolve(certPath) }),
+        allowsPrivileged: values['allow-privileged'],
+      },
     },
     features: values['allowed-features'],
     secrets: {

@@ -1,6 +1,6 @@
 import convict from 'convict'
 import { AppError, errorMessage } from '../errors.js'
-import { flagUsage, type Environment, type Flag, type FlagTable } from './flag.js'
+import { flagUsage, variableOf, type Environment, type Flag, type FlagTable } from './flag.js'
 import type { GivenFlags, ValuesOf } from './flag.js'
 
 /** What was read: the values that are good, and what is wrong with the others. */
@@ -45,7 +45,7 @@ export function inspectFlags<Table extends FlagTable>(
         {
           default: flag.default,
           doc: flag.doc,
-          ...(flag.env ? { env: flag.env } : {}),
+          ...toEnv(variableOf(flag, set)),
           // our own messages say what may be shown of a value
           sensitive: true,
           format: (value: unknown) => {
@@ -83,9 +83,13 @@ export function flagsError({
   return new AppError('config_invalid', message, { details: { faults, isUsageError } })
 }
 
+function toEnv(env: string | undefined): { env?: string } {
+  return env === undefined ? {} : { env }
+}
+
 function findMissing(table: FlagTable, given: GivenFlags, env: Environment): string[] {
   const missing = Object.entries(table)
-    .filter(([name, flag]) => flag.required && !given[name] && !(flag.env && env[flag.env]))
+    .filter(([name, flag]) => flag.required && !given[name] && !variableOf(flag, env))
     .map(([name, flag]) => flagUsage(name, flag))
   return missing.length === 0 ? [] : [`missing flags: ${missing.join(', ')}`]
 }
@@ -105,7 +109,8 @@ function describeFault(
 ): string {
   const message = errorMessage(error)
   const named = message.includes(`--${name}`) ? message : `--${name}: ${message}`
-  return isFromEnv && flag.env && set[flag.env] ? `${named} (from ${flag.env})` : named
+  const variable = isFromEnv ? variableOf(flag, set) : undefined
+  return variable === undefined ? named : `${named} (from ${variable})`
 }
 
 /** Convict's faults, without the property name that it puts before each: ours name the flag. */

@@ -1,7 +1,14 @@
 import type { FlagTable } from './flag.js'
 import { GLOBAL_FLAGS } from './global-flags.js'
-import { allowedDrivers, driverName, features, globalSecrets, storageFile } from './server-kinds.js'
-import { duration, filledText, integer, text } from './kinds.js'
+import {
+  allowedDrivers,
+  dockerHost,
+  driverName,
+  features,
+  globalSecrets,
+  storageFile,
+} from './server-kinds.js'
+import { boolean, duration, filledText, integer, path, text } from './kinds.js'
 import { LATER_FLAGS } from './later-flags.js'
 
 /** Megabytes that still fit the sizes of a 32-bit sandbox. */
@@ -57,7 +64,7 @@ export const SERVER_FLAGS = {
   driver: {
     kind: driverName,
     env: 'CI_DRIVER',
-    defaultText: 'native',
+    defaultText: 'docker; native when no engine answers and --host is loopback',
     doc: 'driver of pipelines that name none',
     group: 'Drivers and features',
   },
@@ -75,6 +82,28 @@ export const SERVER_FLAGS = {
     doc: 'feature gates that are open; * opens all',
     group: 'Drivers and features',
   },
+  'docker-host': {
+    kind: dockerHost,
+    env: 'CI_DOCKER_HOST',
+    alsoEnv: 'DOCKER_HOST',
+    default: 'unix:///var/run/docker.sock',
+    doc: 'address of the Docker engine: unix://, tcp://, http(s):// or ssh://; DOCKER_HOST counts too',
+    group: 'Drivers and features',
+  },
+  'docker-cert-path': {
+    kind: path,
+    env: 'CI_DOCKER_CERT_PATH',
+    alsoEnv: 'DOCKER_CERT_PATH',
+    doc: 'folder with ca.pem, cert.pem and key.pem, for TLS to the Docker engine; DOCKER_CERT_PATH counts too',
+    group: 'Drivers and features',
+  },
+  'allow-privileged': {
+    kind: boolean,
+    env: 'CI_ALLOW_PRIVILEGED',
+    default: 'false',
+    doc: 'let pipelines start privileged containers, which own the machine',
+    group: 'Drivers and features',
+  },
   'native-user': {
     kind: filledText,
     env: 'CI_NATIVE_USER',
@@ -83,7 +112,7 @@ export const SERVER_FLAGS = {
     group: 'Drivers and features',
   },
   'native-root': {
-    kind: filledText,
+    kind: path,
     env: 'CI_NATIVE_ROOT',
     defaultText: '/var/tmp/pocketci-<hash of the storage path>',
     doc: 'folder of the workspaces of native steps',

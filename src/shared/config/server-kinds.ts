@@ -1,9 +1,22 @@
 import { resolve } from 'node:path'
 import { isReservedSecret } from '../secrets/reserved.js'
-import { DRIVERS, FEATURES, type Feature } from './config.js'
-import { checked, filledText, list, pairs, quote, text, type Kind } from './kinds.js'
+import { parseEngineAddress } from '../docker/engine-address.js'
+import { DRIVERS, FEATURES, type DriverName, type Feature } from './config.js'
+import {
+  checked,
+  filledText,
+  list,
+  pairs,
+  path as filePath,
+  quote,
+  text,
+  type Kind,
+} from './kinds.js'
 
-export const driverName: Kind<string> = checked(text, (name) => knownDriver(name))
+export const driverName: Kind<DriverName> = {
+  ...checked(text, (name) => knownDriver(name)),
+  completes: DRIVERS,
+}
 
 /** `['*']` for all; it wins over names beside it. */
 export const allowedDrivers: Kind<string[]> = checked(list, (names) => {
@@ -19,12 +32,18 @@ export const features: Kind<Feature[]> = checked(list, (names) => {
 })
 
 /** The file's absolute path. */
-export const storageFile: Kind<string> = checked(filledText, (path) => {
+export const storageFile: Kind<string> = checked(filePath, (path) => {
   if (path.startsWith(':memory:') || path.startsWith('file:'))
     throw new Error(
       `${quote(path)} is not a file: the server's processes share the database, so give a path`,
     )
   return resolve(path)
+})
+
+/** Of a Docker engine. */
+export const dockerHost: Kind<string> = checked(filledText, (host) => {
+  parseEngineAddress(host)
+  return host
 })
 
 export interface GlobalSecret {
@@ -49,8 +68,9 @@ export const globalSecrets: Kind<GlobalSecret[]> = checked(pairs, (texts) =>
   }),
 )
 
-function knownDriver(name: string): string {
-  if (DRIVERS.some((known) => known === name)) return name
+function knownDriver(name: string): DriverName {
+  const found = DRIVERS.find((known) => known === name)
+  if (found) return found
   throw new Error(`unknown driver ${quote(name)}; ${knownDrivers()}`)
 }
 

@@ -33,6 +33,7 @@ export function watchDatabases(readers: readonly Db[]): ChangeSignal {
   let version = 0
   let looks: number = LOOK_AGAIN_MS.length
   let timer: NodeJS.Timeout | undefined
+  let pausingMs = 0
 
   const announce = (): void => {
     version++
@@ -56,12 +57,17 @@ export function watchDatabases(readers: readonly Db[]): ChangeSignal {
   }
   const lookAgain = (): void => {
     const pauseMs = LOOK_AGAIN_MS[looks++]
-    if (pauseMs !== undefined) timer = setTimeout(look, pauseMs).unref()
+    if (pauseMs === undefined) return
+    pausingMs = pauseMs
+    timer = setTimeout(look, pauseMs).unref()
   }
   const noteEvent = (name: string | null): void => {
     if (name !== null && !names.has(name)) return
     looks = 0
-    if (timer === undefined) lookAgain()
+    // the long pauses behind an earlier write are not for this one
+    if (timer !== undefined && pausingMs <= LOOK_AGAIN_MS[0]) return
+    clearTimeout(timer)
+    lookAgain()
   }
 
   const folder = dirname(readers[0]?.name ?? '.')

@@ -37,6 +37,11 @@ export function migrateFile(path: string, series: Series): void {
   }
 }
 
+/** How far a database is, and how far this pocketci would take it. */
+export function readSchemaVersion(db: Db, series: Series): { version: number; known: number } {
+  return { version: currentVersion(db, series), known: knownVersion(series) }
+}
+
 /** Nobody else reads it, native steps least of all; SQLite gives its side files the same mode. */
 function createPrivately(path: string): void {
   try {
@@ -51,11 +56,9 @@ function createPrivately(path: string): void {
 }
 
 function migrate(db: Db, path: string, series: Series): void {
-  const migrations = listMigrations(series)
-  const known = migrations.at(-1)?.version ?? 0
-  const version = currentVersion(db, series)
+  const { version, known } = readSchemaVersion(db, series)
   if (version > known) throw newerError(path, version, known)
-  for (const migration of migrations)
+  for (const migration of listMigrations(series))
     if (migration.version > version) applyOnce(db, migration, series)
 }
 
@@ -84,6 +87,10 @@ function currentVersion(db: Db, series: Series): number {
     .pluck()
     .get(series)
   return Number(version ?? 0)
+}
+
+function knownVersion(series: Series): number {
+  return listMigrations(series).at(-1)?.version ?? 0
 }
 
 /** Files are `000001_create_runs.sql`; the number is the database's `user_version` afterwards. */

@@ -40,7 +40,13 @@ export function parsePax(bytes: Buffer): Map<string, string> {
     const length = Number(bytes.toString('latin1', at, space < 0 ? at : space))
     const record = bytes.toString('utf8', space + 1, at + length - 1)
     const equals = record.indexOf('=')
-    if (space < 0 || !(length > space - at + 1) || at + length > bytes.length || equals < 1)
+    if (
+      space < 0 ||
+      !Number.isInteger(length) ||
+      !(length > space - at + 1) ||
+      at + length > bytes.length ||
+      equals < 1
+    )
       throw new AppError('archive_invalid', 'an extended header in it is damaged')
     records.set(record.slice(0, equals), record.slice(equals + 1))
     at += length

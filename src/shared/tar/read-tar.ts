@@ -3,8 +3,10 @@ import { openByteSource, type ByteSource } from './byte-source.js'
 import { parsePax, parseRawHeader, type RawHeader } from './parse-header.js'
 import { BLOCK_BYTES, noContent, paddingOf, type TarEntry, type TarKind } from './tar-entry.js'
 
-/** Of the long names and extended headers that may stand before one entry, each. */
+/** Of each of the long names and extended headers that stand before an entry. */
 const MAX_EXTENSION_BYTES = 65_536
+/** Of all of them: they cost far more time than content, and shrink to nothing when compressed. */
+const MAX_EXTENSIONS_BYTES = 64 * 1_048_576
 
 /**
  * The entries of a tar stream in the old, ustar, pax and GNU formats, with bounded memory. Says
@@ -14,9 +16,10 @@ const MAX_EXTENSION_BYTES = 65_536
 export async function* readTar(input: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const iterator = input[Symbol.asyncIterator]()
   const source = openByteSource(iterator)
+  const budget = { left: MAX_EXTENSIONS_BYTES }
   try {
-    for (;;) {
-      const header = await readHeader(source)
+    for (let isEmpty = true; ; isEmpty = false) {
+      const header = await readHeader(source, { budget, isEmpty })
       if (!header) break
       yield* readEntry(source, header)
     }
@@ -29,8 +32,8 @@ export async function* readTar(input: AsyncIterable<Uint8Array>): AsyncGenerator
 async function* readEntry(source: ByteSource, header: FullHeader): AsyncGenerator<TarEntry> {
   const { path, kind, mode, mtime, target } = header
   if (kind !== 'file') {
-    const size = 0
-    yield { path, kind, mode, mtime, size, target, content: noContent() }
+    yield { path, kind, mode, mtime, size: 0, target, content: noContent() }
+    if (HAVE_CONTENT.has(kind)) await skip(source, header.size + paddingOf(header.size))
     return
   }
   const { size } = header
@@ -38,6 +41,9 @@ async function* readEntry(source: ByteSource, header: FullHeader): AsyncGenerato
   yield { path, kind, mode, mtime, size, target: '', content: readContent(source, rest) }
   await skip(source, rest.bytes + paddingOf(size))
 }
+
+/** Besides files. All others have none, whatever size they state. */
+const HAVE_CONTENT: ReadonlySet<TarKind> = new Set(['sparse file', 'entry of an unknown type'])
 
 async function* readContent(
   source: ByteSource,
@@ -63,30 +69,40 @@ interface FullHeader extends Omit<RawHeader, 'flag'> {
   kind: TarKind
 }
 
+interface HeaderOptions {
+  /** What extensions may still be read. */
+  budget: { left: number }
+  /** Nothing of the archive was read yet. */
+  isEmpty: boolean
+}
+
 /** The next header with what stands before it; undefined at the end of the archive. */
-async function readHeader(source: ByteSource): Promise<FullHeader | undefined> {
+async function readHeader(
+  source: ByteSource,
+  { budget, isEmpty }: HeaderOptions,
+): Promise<FullHeader | undefined> {
   let longPath: string | undefined
   let longTarget: string | undefined
   let pax: ReadonlyMap<string, string> = new Map()
   for (let isFirst = true; ; isFirst = false) {
     const block = await source.read(BLOCK_BYTES)
-    if (block.length === 0 && isFirst) return undefined
+    if (block.length === 0 && isFirst && !isEmpty) return undefined
     if (block.length < BLOCK_BYTES) throw cutOff()
     if (isFirst && block.every((byte) => byte === 0)) return undefined
     const raw = parseRawHeader(block)
     switch (raw.flag) {
       case 'L':
-        longPath = textOf(await readExtension(source, raw))
+        longPath = textOf(await readExtension(source, raw, budget))
         break
       case 'K':
-        longTarget = textOf(await readExtension(source, raw))
+        longTarget = textOf(await readExtension(source, raw, budget))
         break
       case 'x':
       case 'X':
-        pax = parsePax(await readExtension(source, raw))
+        pax = parsePax(await readExtension(source, raw, budget))
         break
       case 'g': // what git and others note about the archive as a whole
-        await readExtension(source, raw)
+        await readExtension(source, raw, budget)
         break
       default:
         return complete(raw, { longPath, longTarget, pax })
@@ -94,9 +110,16 @@ async function readHeader(source: ByteSource): Promise<FullHeader | undefined> {
   }
 }
 
-async function readExtension(source: ByteSource, { size }: RawHeader): Promise<Buffer> {
+async function readExtension(
+  source: ByteSource,
+  { size }: RawHeader,
+  budget: HeaderOptions['budget'],
+): Promise<Buffer> {
   if (size > MAX_EXTENSION_BYTES)
     throw invalid(`a name or header in it is longer than ${MAX_EXTENSION_BYTES} bytes`)
+  budget.left -= size
+  if (budget.left < 0)
+    throw invalid(`its long names and headers are more than ${MAX_EXTENSIONS_BYTES} bytes in all`)
   const bytes = await source.read(size)
   if (bytes.length < size) throw cutOff()
   await skip(source, paddingOf(size))
@@ -121,11 +144,18 @@ function complete(
   return {
     ...raw,
     kind,
-    path: path.replace(/(?<=.)\/+$/, ''),
+    path: withoutSlashes(path),
     target,
-    size: numberOf(pax.get('size')) ?? raw.size,
+    size: sizeOf(pax.get('size')) ?? raw.size,
     mtime: numberOf(pax.get('mtime')) ?? raw.mtime,
   }
+}
+
+/** Without those at its end; a regular expression would take quadratic time. */
+function withoutSlashes(path: string): string {
+  let end = path.length
+  while (end > 1 && path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 function isFile(flag: string): boolean {
@@ -146,6 +176,12 @@ const KINDS: Readonly<Record<string, TarKind>> = {
   S: 'sparse file',
 }
 
+function sizeOf(text: string | undefined): number | undefined {
+  const size = numberOf(text)
+  if (size !== undefined && size < 0) throw invalid('the size of an entry is wrong')
+  return size
+}
+
 /** Whole, from a decimal number; undefined when the key is not there. */
 function numberOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
@@ -160,7 +196,7 @@ function textOf(bytes: Buffer): string {
 }
 
 function cutOff(): AppError {
-  return invalid('its tar data ends in the middle of an entry')
+  return invalid('its tar data is empty, or ends in the middle of an entry')
 }
 
 function invalid(message: string): AppError {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { nanoid } from 'nanoid'
 import { AppError } from '../errors.js'
 
@@ -21,7 +21,7 @@ export interface Spool {
 
 export interface SpoolFile extends AsyncDisposable {
   readonly name: string
-  /** Resolves when the bytes are with the system; at most one call at a time. */
+  /** Resolves when the bytes are with the system; at most one call at a time. Throws `storage_full`. */
   write(bytes: Uint8Array): Promise<void>
   /** Resolves when file and name would survive a power cut. No more writes after that. */
   sync(): Promise<void>
@@ -44,7 +44,8 @@ export function openSpool(storagePath: string): Spool {
 
   return {
     async create() {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const isNew = await mkdir(folder, { recursive: true, mode: 0o700 })
+      if (isNew !== undefined) await syncFolder(dirname(folder))
       const name = `${nanoid()}.tar.zst`
       const file = await open(join(folder, name), 'wx', 0o600)
       return spoolFile({ folder, name, file, remove })
@@ -92,12 +93,12 @@ function spoolFile({ folder, name, file, remove }: OpenFile): SpoolFile {
     name,
     async write(bytes) {
       for (let at = 0; at < bytes.length;) {
-        const { bytesWritten } = await file.write(bytes, at)
+        const { bytesWritten } = await file.write(bytes, at).catch(asFull)
         at += bytesWritten
       }
     },
     async sync() {
-      await file.sync()
+      await file.sync().catch(asFull)
       await close()
       await syncFolder(folder)
     },
@@ -107,6 +108,12 @@ function spoolFile({ folder, name, file, remove }: OpenFile): SpoolFile {
       if (!isKept) await remove(name)
     },
   }
+}
+
+/** What the disk has no room for is nobody's mistake, and may go better later. */
+function asFull(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error
+  throw new AppError('storage_full', 'the disk is full; free some space', { cause: error })
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress, createZstdDecompress, type ZstdDecompress } from 'node:zlib'
@@ -58,8 +57,8 @@ async function* decodeFrames(
       rest = yield* decode(next, signal)
     }
   } finally {
-    // it may be waiting for something that never comes
-    void source.return?.()
+    // not awaited: it may be waiting for something that never comes
+    source.return?.().catch(() => undefined)
   }
 }
 
@@ -99,19 +98,23 @@ interface Fed {
 /** Writes piece by piece, each when the one before has been decoded and its output read. */
 function feed(zstd: ZstdDecompress, next: () => Promise<Uint8Array | undefined>): Fed {
   const fed: Fed = { bytes: 0, last: new Uint8Array(), failure: undefined }
-  const ended = once(zstd, 'close').then(() => true)
+  let goOn = (): void => undefined
+  zstd.once('close', () => goOn())
   const write = async (): Promise<void> => {
-    for (;;) {
+    while (!zstd.destroyed) {
       const piece = await next()
       if (!piece) return void zstd.end()
+      if (zstd.destroyed) return
       fed.bytes += piece.length
       fed.last = piece
-      const written = new Promise<boolean>((resolve) => zstd.write(piece, () => resolve(false)))
-      // a decoder that has enough never says that it is done with the piece
-      if (await Promise.race([written, ended])) return
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+        zstd.write(piece, () => resolve())
+      })
+      // it has enough: the next piece is for another one
+      if (zstd.bytesWritten < fed.bytes) return
     }
   }
-  ended.catch(() => undefined) // reading from it throws the same
   write().catch((error: unknown) => {
     if (zstd.destroyed) return
     fed.failure = error

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { before, test, type TestContext } from 'node:test'
 import { openDockerDriver } from '../../../src/executor/drivers/docker/open-docker-driver.js'
 import type { ContainerSpec } from '../../../src/executor/drivers/driver.js'
 import { answerJson, startHttpStandIn } from '../../helpers/http-stand-in.js'
 import { BUSYBOX_IMAGE, DOCKER_HOST, docker, ensureBusybox } from '../../helpers/docker-engine.js'
+import { startOwnEngine } from '../../helpers/own-engine.js'
+import { tempDir } from '../../helpers/temp-dir.js'
 import { collect, describeDriverContract, firstOutput } from './driver-contract.js'
 
 before(ensureBusybox)
@@ -212,4 +217,54 @@ test('a kill ends what a sandbox command has started as well', async (t) => {
   const ps = await sandbox.exec({ id: '2', command: ['ps'], env: {} }, never)
   assert.doesNotMatch((await collect(ps)).stdout, /sleep 600/)
   assert.equal((await collect(exec)).stdout, 'up\n')
+})
+
+test('an engine that restarts in the middle of a step: it is lost, its output is whole', async (t) => {
+  const engine = await startOwnEngine(t)
+  const namespace = `ci-docker-${randomBytes(6).toString('hex')}`
+  // what it makes goes with its engine
+  const driver = await openDockerDriver({ host: engine.host, namespace, allowsPrivileged: false })
+  const { spec } = await start(t)
+  const container = await driver.run(spec('echo before; sleep 600; echo never'), never)
+  const reading = collect(container)
+  await firstOutput(container)
+  await engine.stop()
+  await assert.rejects(driver.run({ ...spec('true'), id: 'b' }, never), {
+    code: 'driver_unavailable',
+  })
+  await engine.start()
+  const { stdout, status } = await reading
+  assert.equal(stdout, 'before\n')
+  assert.equal(status.isLost, true)
+  assert.equal(
+    (await collect(await driver.run({ ...spec('echo on'), id: 'c' }, never))).stdout,
+    'on\n',
+  )
+})
+
+test('an engine that is too old says so', async (t) => {
+  const dir = tempDir(t)
+  const socket = join(dir, 'docker.sock')
+  const old = createServer((_request, response) =>
+    response.end(JSON.stringify({ Version: '18.09.1', ApiVersion: '1.39' })),
+  ).listen(socket)
+  t.after(() => old.close())
+  await once(old, 'listening')
+  await assert.rejects(
+    openDockerDriver({ host: `unix://${socket}`, namespace: 'ci-x', allowsPrivileged: false }),
+    {
+      code: 'driver_unavailable',
+      message: `the Docker engine 18.09.1 at unix://${socket} is too old: API 1.40 (Docker 19.03) is needed, it has 1.39`,
+    },
+  )
+})
+
+test('a registry that does not answer is an error that names the image', async (t) => {
+  const { driver, spec } = await start(t)
+  // nothing listens there
+  const image = '127.0.0.1:9/team/app'
+  await assert.rejects(driver.run(spec('true', { image }), never), {
+    code: 'image_unavailable',
+    message: /cannot pull image "127\.0\.0\.1:9\/team\/app": .*connection refused/,
+  })
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { posix } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import type {
   Container,
@@ -7,6 +8,9 @@ import type {
   Driver,
   ExitStatus,
 } from '../../../src/executor/drivers/driver.js'
+import { readTar } from '../../../src/shared/tar/read-tar.js'
+import { inPieces, readAll as all } from '../../helpers/streams.js'
+import { toTar } from '../../helpers/tar.js'
 import { AppError, hasCode } from '../../../src/shared/errors.js'
 import { until } from '../../helpers/until.js'
 
@@ -56,6 +60,61 @@ export function describeDriverContract({ name, open, image }: DriverUnderTest): 
         [result.stdout, result.stderr, result.status.exitCode],
         ['hello\n', 'oops\n', 0],
       )
+    })
+
+    test('an archive becomes the content of a volume, and the content an archive', async (t) => {
+      const { driver, sh } = await start(t)
+      await driver.createVolume({ name: 'v' })
+      const entries = [
+        { name: 'dir/sub/file', content: 'x'.repeat(100_000) },
+        { name: 'run.sh', content: '#!/bin/sh' },
+        { name: 'link', type: '2', target: 'run.sh' },
+        { name: 'empty' },
+      ]
+      await driver.writeArchive('v', inPieces(toTar(entries)), never)
+      const mounts = [{ volume: 'v', path: 'v' }]
+      const { stdout } = await sh(
+        'a',
+        'cat v/link; wc -c < v/dir/sub/file; echo new > v/empty/new',
+        {
+          mounts,
+        },
+      )
+      assert.match(stdout, /^#!\/bin\/sh\s*100000\n$/)
+      const found: Record<string, string> = {}
+      for await (const { path, kind, target, content } of readTar(driver.readArchive('v', never)))
+        found[posix.normalize(path)] =
+          kind === 'file' ? String((await all(content)).length) : kind + target
+      delete found['.']
+      assert.deepEqual(found, {
+        dir: 'folder',
+        'dir/sub': 'folder',
+        'dir/sub/file': '100000',
+        'run.sh': '9',
+        link: 'symlinkrun.sh',
+        empty: 'folder',
+        'empty/new': '4',
+      })
+    })
+
+    test('an archive that breaks off, or has no volume, is an error that says so', async (t) => {
+      const { driver } = await start(t)
+      await driver.createVolume({ name: 'v' })
+      const breaking = async function* (): AsyncGenerator<Uint8Array> {
+        yield toTar([{ name: 'a', content: 'x'.repeat(100_000) }]).subarray(0, 10_000)
+        throw new AppError('archive_invalid', 'the source is dry')
+      }
+      await assert.rejects(driver.writeArchive('v', breaking(), never), {
+        code: 'archive_invalid',
+        message: 'the source is dry',
+      })
+      const cut = toTar([{ name: 'a', content: 'x'.repeat(100_000) }]).subarray(0, 10_000)
+      await assert.rejects(driver.writeArchive('v', inPieces(cut), never), {
+        code: 'volume_failed',
+      })
+      const none = inPieces(toTar([]))
+      await assert.rejects(driver.writeArchive('none', none, never), { code: 'volume_failed' })
+      await assert.rejects(all(driver.readArchive('none', never)), { code: 'volume_failed' })
     })
 
     test('a failing command is a result, the same at each look', async (t) => {

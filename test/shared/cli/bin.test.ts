@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { BIN, runCli, startCli } from '../../helpers/cli-process.js'
 import { startHttpStandIn } from '../../helpers/http-stand-in.js'
+import { OLD_NODE } from '../../helpers/old-node.js'
 import { isAlive, runCommand } from '../../helpers/process.js'
 import { childrenOf } from '../../helpers/server.js'
 import { tempDir } from '../../helpers/temp-dir.js'
 import { until } from '../../helpers/until.js'
-
-/** A Node that is too old for us, as on a machine where somebody just typed `pocketci`. */
-const OLD_NODE = ['/usr/bin', '/usr/local/bin', ...(process.env['PATH'] ?? '').split(delimiter)]
-  .map((folder) => join(folder, 'node'))
-  .find((file) => existsSync(file) && majorOf(file) < 24)
-
-function majorOf(node: string): number {
-  const version = execFileSync(node, ['--version'], { encoding: 'utf8' })
-  return Number.parseInt(version.slice(1), 10)
-}
 
 describe(
   'the bin on a Node that is too old',

@@ -54,6 +54,27 @@ describe('execute', () => {
     assert.match(stdout, /length 7\n/)
   })
 
+  it('knows --global-secret as --secret, and says which flags a run without a server has not', async (t) => {
+    const { file, env } = write(
+      t,
+      `const pipeline = async () => {
+         const read = async (name: string) => (${shell('printf %s "$TOKEN" | wc -c', ', env: { TOKEN: `secret:${name}` }')}).stdout.trim()
+         console.log('lengths', await read('A'), await read('B'))
+       }
+       export { pipeline }`,
+    )
+    const args = ['--global-secret', 'A=1234', '--global-secret=B=x', '-e', 'B=123456']
+    const { stdout, stderr } = await runCli(['execute', ...args, file], { env })
+    assert.match(stdout, /lengths 4 6\n/, stderr)
+    const refused = await runCli(['execute', '--storage-sqlite-path', 'x.db', '--resume', file])
+    assert.equal(refused.code, 1)
+    assert.match(
+      refused.stderr,
+      /--storage-sqlite-path is not .* the database of execute is temporary/,
+    )
+    assert.match(refused.stderr, /--resume is not available/)
+  })
+
   it('fails with the error of the pipeline and its position', async (t) => {
     const { file, env } = write(
       t,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { runCli } from '../../helpers/cli-process.js'
+import { runCli, startCli } from '../../helpers/cli-process.js'
 import { answerJson, startHttpStandIn } from '../../helpers/http-stand-in.js'
 import { tempDir } from '../../helpers/temp-dir.js'
 
@@ -35,6 +35,46 @@ describe('pipeline ls', () => {
     assert.equal(seen.length, 2)
   })
 
+  it('writes a long list while it comes', async (t) => {
+    let isRead = (): void => undefined
+    const read = new Promise<void>((resolve) => (isRead = resolve))
+    const { url } = await startHttpStandIn(t, async (request, response) => {
+      const at = Number(/page=(\d+)/.exec(request.url)?.[1])
+      if (at === 21) await read
+      const items = Array.from({ length: 50 }, (_, row) => ({ ...HELLO, name: `p${at}-${row}` }))
+      answerJson(response, 200, { items, has_next: at < 22 })
+    })
+    const cli = startCli(['pipeline', 'ls', '-s', url])
+    await cli.says('\np20-49 ')
+    isRead()
+    const { code, stdout } = await cli.exited
+    assert.equal(code, 0)
+    assert.equal(stdout.trimEnd().split('\n').length, 1 + 22 * 50)
+  })
+
+  it('shows as many as wanted, one page alone, or JSON without the sources', async (t) => {
+    const { url, seen } = await startHttpStandIn(t, (_, response) => {
+      const items = Array.from({ length: 50 }, () => ({ ...HELLO, content: 'secret source' }))
+      answerJson(response, 200, { items, has_next: true })
+    })
+    const limited = await runCli(['pipeline', 'ls', '--limit', '60', '-s', url])
+    assert.equal(limited.stdout.trimEnd().split('\n').length, 61)
+    assert.equal(seen.length, 2)
+    const { stdout } = await runCli([
+      'pipeline',
+      'ls',
+      '--page=7',
+      '--per-page=50',
+      '--json',
+      '-s',
+      url,
+    ])
+    assert.equal(seen.at(-1)?.url, '/api/pipelines?page=7&per_page=50')
+    const items = JSON.parse(stdout) as object[]
+    assert.equal(items.length, 50)
+    assert.deepEqual(Object.keys(items[0] ?? {}).includes('content'), false)
+  })
+
   it('does not let a name steer the terminal', async (t) => {
     const { url } = await startHttpStandIn(t, (_, response) =>
       answerJson(response, 200, page({ ...HELLO, name: 'a\u001b[31m\u202eb' })),
@@ -44,11 +84,49 @@ describe('pipeline ls', () => {
     assert.doesNotMatch(stdout, /[\u001b\u202e]/)
   })
 
+  it('does not let an error of the server steer it either', async (t) => {
+    const { url } = await startHttpStandIn(t, (_, response) => {
+      response.writeHead(502).end('bad \u001b]0;gateway')
+    })
+    const { stderr } = await runCli(['pipeline', 'ls', '-s', url])
+    assert.equal(
+      stderr,
+      'pocketci: error: list pipelines: server returned 502: bad \ufffd]0;gateway\n',
+    )
+  })
+
   it('says so when the address is not that of a pocketci server', async (t) => {
     const { url } = await startHttpStandIn(t, (_, response) => void response.end('<html>'))
     const { code, stderr } = await runCli(['pipeline', 'ls', '-s', url])
     assert.equal(code, 1)
     assert.match(stderr, /is not that of a pocketci server; is the address right\?/)
+  })
+})
+
+describe('names', () => {
+  it('are found on every page of a server that knows only ids', async (t) => {
+    const { url, seen } = await startHttpStandIn(t, (request, response) => {
+      if (request.method === 'POST') return answerJson(response, 200, {})
+      if (!request.url.includes('?')) return answerJson(response, 404, { error: 'not found' })
+      const isLast = request.url.includes('page=3&')
+      const items = [isLast ? { id: 'id-9', name: 'a b/c' } : HELLO]
+      answerJson(response, 200, { items, has_next: !isLast })
+    })
+    const { code, stdout } = await runCli(['pipeline', 'pause', 'a b/c', '-s', url])
+    assert.equal(code, 0)
+    assert.equal(stdout, "Pipeline 'a b/c' paused successfully (ID: id-9)\n")
+    assert.equal(seen[0]?.url, '/api/pipelines/a%20b%2Fc')
+    assert.equal(seen.at(-1)?.url, '/api/pipelines/id-9/pause')
+  })
+
+  it('that another pipeline has for an id lose to that', async (t) => {
+    const { url, seen } = await startHttpStandIn(t, (request, response) => {
+      if (request.method === 'DELETE') return void response.writeHead(204).end()
+      if (!request.url.includes('?')) return answerJson(response, 404, { error: 'not found' })
+      answerJson(response, 200, page({ id: 'id-2', name: 'id-1' }, HELLO))
+    })
+    await runCli(['pipeline', 'rm', 'id-1', '-s', url])
+    assert.equal(seen.at(-1)?.url, '/api/pipelines/id-1')
   })
 })
 
@@ -77,6 +155,13 @@ describe('who the command line says it is', () => {
   it('the user and password of the URL', async (t) => {
     const header = await authorizationOf(t, [], {}, 'me:p%40ss@')
     assert.equal(header, `Basic ${Buffer.from('me:p@ss').toString('base64')}`)
+  })
+
+  it('keeps all of a password from what it shows, also one with an @ that should be escaped', async () => {
+    const args = ['pipeline', 'ls', '-s', 'http://me:hun@ter2@127.0.0.1:1/']
+    const { stderr } = await runCli(args)
+    assert.match(stderr, /could not connect to server: http:\/\/127\.0\.0\.1:1: /)
+    assert.doesNotMatch(stderr, /hun|ter2/)
   })
 
   it('a token, which replaces them', async (t) => {
@@ -206,6 +291,12 @@ describe('pipeline rm, pause, unpause and trigger', () => {
     })
   })
 
+  it('trigger prints the answer as JSON for scripts', async (t) => {
+    const { url } = await start(t)
+    const { stdout } = await runCli(['pipeline', 'trigger', 'hello', '--json', '-s', url])
+    assert.deepEqual(JSON.parse(stdout), { run_id: 'run-1' })
+  })
+
   it('trigger sends nothing when it is given nothing', async (t) => {
     const { url, seen } = await start(t)
     await runCli(['pipeline', 'trigger', 'hello', '-s', url])
@@ -260,6 +351,48 @@ describe('pipeline set', () => {
     })
   })
 
+  const bodyOf = async (
+    t: Parameters<typeof startHttpStandIn>[0],
+    args: string[],
+    env: Record<string, string> = {},
+  ) => {
+    const file = join(tempDir(t), 'p.ts')
+    writeFileSync(file, SOURCE)
+    const { url, seen } = await startHttpStandIn(t, (_, response) =>
+      answerJson(response, 200, { id: 'id-9', name: 'p' }),
+    )
+    const { code, stdout, stderr } = await runCli(['pipeline', 'set', file, ...args, '-s', url], {
+      env,
+    })
+    assert.equal(code, 0, stderr)
+    const body = JSON.parse(seen[0]?.body ?? '') as Record<string, unknown>
+    return { body, stdout: stdout.replaceAll(url, 'URL') }
+  }
+
+  it('turns resume on, off, or leaves it', async (t) => {
+    const resumeOf = async (...args: string[]) => (await bodyOf(t, args)).body['resume_enabled']
+    assert.equal(await resumeOf(), false)
+    assert.equal(await resumeOf('--resume'), true)
+    assert.equal(await resumeOf('--resume=false'), false)
+    assert.equal(await resumeOf('--resume=unset'), undefined)
+  })
+
+  it('sends the engine of the docker driver, and of no other', async (t) => {
+    const host = 'tcp://10.0.0.1:2375'
+    const docker = ['--driver', 'docker']
+    const configOf = async (args: string[], env = {}) =>
+      (await bodyOf(t, args, env)).body['driver_config']
+    assert.deepEqual(await configOf([...docker, '--docker-host', host]), { host })
+    assert.deepEqual(await configOf(docker, { CI_DOCKER_HOST: host }), { host })
+    assert.equal(await configOf(docker), undefined)
+    assert.equal(await configOf(['-d', 'native'], { CI_DOCKER_HOST: host }), undefined)
+  })
+
+  it('prints JSON for scripts', async (t) => {
+    const { stdout } = await bodyOf(t, ['--json', '-e', 'A=hunter2'])
+    assert.equal(stdout, '{"id":"id-9","name":"p","url":"URL/pipelines/id-9/"}\n')
+  })
+
   it('gives the reason of a refusal', async (t) => {
     const file = join(tempDir(t), 'p.js')
     writeFileSync(file, SOURCE)
@@ -277,6 +410,7 @@ describe('pipeline set', () => {
     ['p.py', '', [], /unsupported file extension "\.py": expected \.js, \.ts, \.yml, or \.yaml/],
     ['p.ts', SOURCE, ['--secret', 'driver=x'], /secret key "driver" is reserved for system use/],
     ['p.ts', SOURCE, ['-e', 'hunter2'], /invalid --secret flag "\*\*\*": expected KEY=VALUE/],
+    ['p.ts', SOURCE, ['--fly-token', 'x'], /--fly-token is not .* there is no driver fly yet/],
     ['p.ts', SOURCE, ['--rbac', 'true'], /--rbac is not available in this version yet/],
   ]
   for (const [name, content, args, message] of bad)
@@ -289,6 +423,15 @@ describe('pipeline set', () => {
       assert.match(stderr, message)
       assert.equal(seen.length, 0)
     })
+
+  it('takes --docker-host without its driver for a mistake', async (t) => {
+    const file = join(tempDir(t), 'p.ts')
+    writeFileSync(file, SOURCE)
+    const args = ['pipeline', 'set', file, '--docker-host', 'tcp://x', '-s', 'http://127.0.0.1:1']
+    const { code, stderr } = await runCli(args)
+    assert.equal(code, 80)
+    assert.equal(stderr, 'pocketci: error: --docker-host is for --driver docker alone\n')
+  })
 
   it('names the line of a bad secret file and does not show it', async (t) => {
     const dir = tempDir(t)

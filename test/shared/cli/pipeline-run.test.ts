@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import { runCli, startCli } from '../../helpers/cli-process.js'
 import { answerJson, startHttpStandIn } from '../../helpers/http-stand-in.js'
+import { tempDir } from '../../helpers/temp-dir.js'
 import { until } from '../../helpers/until.js'
 
 function openStream(response: ServerResponse): (event: unknown) => void {
@@ -41,14 +44,31 @@ describe('pipeline run', () => {
     assert.deepEqual(JSON.parse(seen[0]?.body ?? ''), { args: ['--flag', '-s', '--', 'x y'] })
   })
 
-  it('says that the working directory stays here', async (t) => {
-    const { url } = await startHttpStandIn(t, (_, response) => {
+  it('sends the arguments and then the working directory, in chunks and without a word', async (t) => {
+    const { url, seen } = await startHttpStandIn(t, (_, response) => {
       openStream(response)({ event: 'exit', code: 0, run_id: 'run-1' })
       response.end()
     })
-    const { code, stderr } = await runCli(['pipeline', 'run', '-s', url, 'hello'])
-    assert.equal(code, 0)
-    assert.match(stderr, /^note: .*--no-workdir hides this note\n$/)
+    const cwd = tempDir(t)
+    writeFileSync(join(cwd, 'file'), 'x')
+    const result = await runCli(['pipeline', 'run', '-s', url, 'hello', 'a', '--b'], { cwd })
+    assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' })
+    const request = seen[0]
+    assert.ok(request)
+    const { headers, body } = request
+    assert.equal(headers['transfer-encoding'], 'chunked')
+    assert.equal(headers.accept, 'text/event-stream')
+    const boundary = /^multipart\/form-data; boundary=(.+)$/.exec(
+      headers['content-type'] ?? '',
+    )?.[1]
+    const parts = body.split(`--${boundary}`)
+    assert.equal(parts.length, 4)
+    assert.equal(parts[1], '\r\nContent-Disposition: form-data; name="args"\r\n\r\n["a","--b"]\r\n')
+    assert.match(
+      parts[2] ?? '',
+      /^\r\nContent-Disposition: form-data; name="workdir"; filename="workdir.tar.zst"\r\nContent-Type: application\/octet-stream\r\n\r\n\(/,
+    )
+    assert.equal(parts[3], '--\r\n')
   })
 
   it('takes a stream that ends too early for a failure', async (t) => {
@@ -80,6 +100,16 @@ describe('pipeline run', () => {
     const { code, stderr } = await runCli([...RUN, url, 'hello'])
     assert.equal(code, 1)
     assert.equal(stderr, 'error: disk full\n')
+  })
+
+  it('fails with a code that the system cannot keep, and no message steers the terminal', async (t) => {
+    const { url } = await startHttpStandIn(t, (_, response) => {
+      openStream(response)({ event: 'exit', code: 256, run_id: 'r', message: 'a\u001b[2J\tb\nc' })
+      response.end()
+    })
+    const { code, stderr } = await runCli([...RUN, url, 'hello'])
+    assert.equal(code, 1)
+    assert.equal(stderr, 'a\ufffd[2J\tb\nc\n')
   })
 
   it('does not read an endless line into memory', async (t) => {

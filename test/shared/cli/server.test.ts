@@ -79,9 +79,10 @@ describe('a server that cannot start', () => {
 })
 
 describe('a server', () => {
-  it('tells its address and what to do next, warns of native, and stops with 0', async (t) => {
+  it('tells its address and what to do next, warns of native where no engine is, and stops with 0', async (t) => {
     const path = join(tempDir(t), 'ci.db')
     const args = ['--port', '0', '--storage-sqlite-path', path, '--native-root', `${path}-native`]
+    args.push('--docker-host', 'unix:///nowhere/docker.sock')
     const server = startCli(['server', ...args, '--executors', '2', '--secret', 'A=hunter2'])
     await server.says('is ready: http://127.0.0.1:')
     const titles = execFileSync('ps', ['-o', 'args=', '--ppid', String(server.pid)], {
@@ -100,6 +101,7 @@ describe('a server', () => {
     const { code, stdout, stderr } = await server.exited
     assert.equal(code, 0)
     assert.match(stdout, /pocketci pipeline set hello.ts --server-url http:\/\/127.0.0.1:\d+\n/)
+    assert.match(stderr, /no Docker engine answers, so pipelines run on the native driver/)
     assert.match(stderr, /the native driver runs steps on this machine without isolation/)
     assert.doesNotMatch(stdout + stderr, /hunter2/)
   })

@@ -12,7 +12,7 @@ describe('the command line', () => {
   const wrong: [string[], string | RegExp][] = [
     [['servr'], "unknown command 'servr'; did you mean server?"],
     [['server', '--prot', '1'], "unknown option '--prot'; did you mean --port?"],
-    [['pipeline', 'lst'], "unknown command 'lst'; did you mean ls?"],
+    [['pipeline', 'lst'], "unknown command 'lst'; did you mean one of list, ls?"],
     [['server', 'extra'], /^too many arguments/],
     [['server', '--port'], /^option '--port <INT>' argument missing/],
     [['server', '--port', 'x'], '--port: expected a whole number from 0 to 65535, got "x"'],

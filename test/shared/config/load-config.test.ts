@@ -33,7 +33,9 @@ describe('the configuration of a server', () => {
       leaseTtlMs: 15_000,
       executors: 1,
     })
-    assert.equal(config.drivers.default, 'native')
+    assert.equal(config.drivers.default, '')
+    assert.equal(config.drivers.docker.host, 'unix:///var/run/docker.sock')
+    assert.equal(config.drivers.docker.allowsPrivileged, false)
     assert.deepEqual(config.drivers.allowed, ['*'])
     assert.equal(config.drivers.nativeUser, 'nobody')
     assert.match(config.drivers.nativeRoot, /\/pocketci-[0-9a-f]{8}$/)
@@ -45,7 +47,12 @@ describe('the configuration of a server', () => {
       cpuMs: 30_000,
       messageBytes: 8 * 1024 * 1024,
     })
-    assert.deepEqual(config.limits, { logBytes: 64 * 1024 * 1024, bodyBytes: 10 * 1024 * 1024 })
+    assert.deepEqual(config.limits, {
+      logBytes: 64 * 1024 * 1024,
+      bodyBytes: 10 * 1024 * 1024,
+      workdirBytes: 1024 * 1024 * 1024,
+      uploadTimeoutMs: 1_800_000,
+    })
     assert.equal(config.drainTimeoutMs, 10_000)
   })
 
@@ -150,13 +157,13 @@ describe('faults of a configuration', () => {
 
   it('an unknown driver lists the known ones', () => {
     assert.deepEqual(faultsOf({ driver: ['podman'] }), [
-      '--driver: unknown driver "podman"; known drivers: native',
+      '--driver: unknown driver "podman"; known drivers: docker, native',
     ])
-    assert.deepEqual(faultsOf({ 'allowed-drivers': ['docker'] }), [
-      '--allowed-drivers: unknown driver "docker"; known drivers: native',
+    assert.deepEqual(faultsOf({ 'allowed-drivers': ['docker,k9s'] }), [
+      '--allowed-drivers: unknown driver "k9s"; known drivers: docker, native',
     ])
     assert.deepEqual(faultsOf({ 'allowed-drivers': [','] }), [
-      '--allowed-drivers: no driver is allowed; known drivers: native',
+      '--allowed-drivers: no driver is allowed; known drivers: docker, native',
     ])
   })
 

@@ -1,23 +1,27 @@
 import type Docker from 'dockerode'
 import type { AppError } from '../../../shared/errors.js'
 import type { Container } from '../driver.js'
-import { isWithin, unlessAborted } from '../wait.js'
-import { statusOf, toDriverError } from './engine.js'
+import { isWithin, unlessAborted } from '../../../shared/wait.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { readAttached, readLog } from './read-output.js'
-import { createEnd } from './wait-for-end.js'
+import { createEnd, type Exit } from './wait-for-end.js'
 
 const GRACE_MS = 5_000
 
 export interface ContainerOptions {
   id: string
+  docker: Docker
   container: Docker.Container
   /** The live output of a container that was just started; the first reader takes it. */
   attached?: NodeJS.ReadWriteStream
+  /** Its exit code, when it was asked for before the start. */
+  exit?: Exit
 }
 
 /** A container that was started, by whichever executor: all is asked of the engine. */
-export function openContainer({ id, container, attached }: ContainerOptions): Container {
-  const end = createEnd(container)
+export function openContainer(options: ContainerOptions): Container {
+  const { id, docker, container, attached, exit } = options
+  const end = createEnd({ docker, container, exit })
   let live = attached
 
   return {
@@ -39,6 +43,7 @@ export function openContainer({ id, container, attached }: ContainerOptions): Co
     wait: (signal) => unlessAborted(end.wait(), signal),
 
     async kill(graceMs = GRACE_MS) {
+      end.expectKill()
       const ended = end.wait()
       await sendSignal(container, 'SIGTERM')
       if (await isWithin(ended, graceMs)) return
@@ -47,6 +52,7 @@ export function openContainer({ id, container, attached }: ContainerOptions): Co
     },
 
     async remove() {
+      end.expectKill()
       await removeContainer(container)
       discard(live)
       live = undefined

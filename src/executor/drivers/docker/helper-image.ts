@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import { encodeHeader } from '../../../shared/tar/write-tar.js'
-import { statusOf, toDriverError } from './engine.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 
 /**
  * An image without any program, for containers that are never started: they only give access to

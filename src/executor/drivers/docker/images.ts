@@ -2,7 +2,12 @@ import { createInterface } from 'node:readline'
 import type Docker from 'dockerode'
 import { z } from 'zod'
 import { AppError } from '../../../shared/errors.js'
-import { engineMessage, isEngineLost, statusOf, toDriverError } from './engine.js'
+import {
+  engineMessage,
+  isEngineLost,
+  statusOf,
+  toDriverError,
+} from '../../../shared/docker/engine.js'
 
 /** Tells a person how a pull goes on; text for the log of the step. */
 export type OnProgress = (text: string) => void

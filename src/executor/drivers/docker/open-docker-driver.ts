@@ -6,7 +6,7 @@ import {
   statusOf,
   toDriverError,
   type EngineOptions,
-} from './engine.js'
+} from '../../../shared/docker/engine.js'
 import { namesOf } from './names.js'
 import { removeNamespace } from './remove-namespace.js'
 import { startSandbox } from './sandboxes.js'
@@ -73,7 +73,7 @@ async function findContainer(
   try {
     const { State: state } = await container.inspect()
     // its start never came to its end: it has not run
-    return state.Status === 'created' ? undefined : openContainer({ id, container })
+    return state.Status === 'created' ? undefined : openContainer({ id, docker, container })
   } catch (error) {
     if (statusOf(error) === 404) return undefined
     throw toDriverError(error, 'container_failed', 'looking for a container')

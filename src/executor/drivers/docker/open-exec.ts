@@ -1,8 +1,8 @@
 import type Docker from 'dockerode'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container, ExitStatus, OutputChunk, StreamOffsets } from '../driver.js'
-import { isWithin, unlessAborted } from '../wait.js'
-import { statusOf, toDriverError } from './engine.js'
+import { isWithin, unlessAborted } from '../../../shared/wait.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { EXEC_KILL, EXEC_READ, EXEC_WAIT } from './exec-wrapper.js'
 import { readAttached } from './read-output.js'
 

@@ -2,7 +2,7 @@ import type Docker from 'dockerode'
 import type { OutputStream } from '../../../shared/contract/statuses.js'
 import type { OutputChunk } from '../driver.js'
 import { demultiplex, type Frame } from './demultiplex.js'
-import { statusOf, toDriverError } from './engine.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { patiently, type End } from './wait-for-end.js'
 
 /** How much of each stream a reader has. */

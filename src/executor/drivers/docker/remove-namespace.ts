@@ -1,5 +1,5 @@
 import { removeContainer } from './docker-container.js'
-import { statusOf, toDriverError } from './engine.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { NAMESPACE_LABEL } from './names.js'
 import type { DockerHost } from './start-container.js'
 

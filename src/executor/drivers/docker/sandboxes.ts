@@ -1,7 +1,7 @@
 import type Docker from 'dockerode'
 import { AppError } from '../../../shared/errors.js'
 import type { Container, ExecSpec, Sandbox, SandboxSpec } from '../driver.js'
-import { toDriverError } from './engine.js'
+import { toDriverError } from '../../../shared/docker/engine.js'
 import { EXEC_WRAPPER } from './exec-wrapper.js'
 import { openExec, runScript } from './open-exec.js'
 import { startContainer, type DockerHost } from './start-container.js'

@@ -3,9 +3,15 @@ import { AppError, hasCode } from '../../../shared/errors.js'
 import type { Container, ContainerSpec } from '../driver.js'
 import { createOptions } from './create-options.js'
 import { openContainer, removeContainer } from './docker-container.js'
-import { engineMessage, isEngineLost, statusOf, toDriverError } from './engine.js'
+import {
+  engineMessage,
+  isEngineLost,
+  statusOf,
+  toDriverError,
+} from '../../../shared/docker/engine.js'
 import { pullImage } from './images.js'
 import type { Names } from './names.js'
+import { watchNextExit } from './wait-for-end.js'
 
 export interface DockerHost {
   docker: Docker
@@ -28,12 +34,12 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
   const { name, spec, signal } = options
   if (signal.aborted) throw aborted()
   spec.beforeStart?.()
-  const container = await createOrFind(host, options)
+  const { container, isNew } = await createOrFind(host, options)
   try {
     if (signal.aborted) throw aborted()
-    const { State: state } = await container.inspect()
-    if (state.Status !== 'created') return openContainer({ id: spec.id, container })
-    return await startCreated(container, spec)
+    if (!isNew && (await wasStarted(container)))
+      return openContainer({ id: spec.id, docker: host.docker, container })
+    return await startCreated(host.docker, container, spec)
   } catch (error) {
     // unless the engine is away, or the run is another executor's: then the next one finds it
     if (!isEngineLost(error) && !hasCode(error, 'lease_lost'))
@@ -45,16 +51,17 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
 async function createOrFind(
   host: DockerHost,
   { name, spec, signal }: StartOptions,
-): Promise<Docker.Container> {
+): Promise<{ container: Docker.Container; isNew: boolean }> {
   const { docker, names, allowsPrivileged } = host
   const options = createOptions({ name, names, spec, allowsPrivileged })
   for (let isPulled = false; ; isPulled = true) {
     try {
-      return await docker.createContainer({ ...options, abortSignal: signal })
+      const container = await docker.createContainer({ ...options, abortSignal: signal })
+      return { container, isNew: true }
     } catch (error) {
       if (signal.aborted) throw aborted()
       // the name is taken: by this very step, at an earlier try
-      if (statusOf(error) === 409) return docker.getContainer(name)
+      if (statusOf(error) === 409) return { container: docker.getContainer(name), isNew: false }
       if (statusOf(error) !== 404 || isPulled)
         throw toDriverError(error, 'container_failed', 'create container')
       await pullImage(docker, spec.image, { onProgress: spec.onProgress, signal })
@@ -62,23 +69,35 @@ async function createOrFind(
   }
 }
 
-/** Attached before the start, so that no output is missed; the input is written behind it. */
-async function startCreated(container: Docker.Container, spec: ContainerSpec): Promise<Container> {
+async function wasStarted(container: Docker.Container): Promise<boolean> {
+  const { State: state } = await container.inspect()
+  return state.Status !== 'created'
+}
+
+/** Attached and waited for before the start, so that nothing is missed; the input is written behind it. */
+async function startCreated(
+  docker: Docker,
+  container: Docker.Container,
+  spec: ContainerSpec,
+): Promise<Container> {
   const hasInput = spec.stdin !== undefined
-  const attached = await container.attach({
-    stream: true,
-    hijack: hasInput,
-    stdin: hasInput,
-    stdout: true,
-    stderr: true,
-  })
+  const [attached, { exit }] = await Promise.all([
+    container.attach({
+      stream: true,
+      hijack: hasInput,
+      stdin: hasInput,
+      stdout: true,
+      stderr: true,
+    }),
+    watchNextExit(container),
+  ])
   spec.beforeStart?.()
   // a connection that breaks later is noticed by its reader, if there is one
   attached.on('error', () => undefined)
   await container.start()
   // a command that does not read its input, or ends before, is no failure
   if (spec.stdin !== undefined) attached.end(spec.stdin)
-  return openContainer({ id: spec.id, container, attached })
+  return openContainer({ id: spec.id, docker, container, attached, exit })
 }
 
 /** What the engine says when there is no such program in the image. */

@@ -5,7 +5,7 @@ import { AppError } from '../../../shared/errors.js'
 import { readTar } from '../../../shared/tar/read-tar.js'
 import type { Volume, VolumeFile, VolumeSpec } from '../driver.js'
 import { removeContainer } from './docker-container.js'
-import { statusOf, toDriverError } from './engine.js'
+import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { ensureHelperImage, HELPER_IMAGE } from './helper-image.js'
 import type { DockerHost } from './start-container.js'
 

@@ -1,15 +1,22 @@
 import type Docker from 'dockerode'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import type { ExitStatus } from '../driver.js'
-import { isEngineLost, statusOf, toDriverError } from './engine.js'
+import { isWithin } from '../../../shared/wait.js'
+import { isEngineLost, statusOf, toDriverError } from '../../../shared/docker/engine.js'
 
 /** How a container ends, as the engine knows it, across restarts of the engine. */
 export interface End {
   /** The same answer at each call. */
   wait(): Promise<ExitStatus>
-  /** True when it has ended and its engine was there all the time. */
+  /** True when it has ended, or does so within a moment, and its engine was there all the time. */
   isReached(): Promise<boolean>
+  /** A kill is on its way that is ours: that it dies of one says nothing else. */
+  expectKill(): void
 }
+
+/** The exit code of a container that is about to start; rejects when the connection breaks. */
+export type Exit = Promise<number>
 
 /** How often an engine that is away is asked, and for how long before its steps are given up. */
 const RETRY_MS = 500
@@ -18,38 +25,119 @@ const PATIENCE_MS = 600_000
 /** How a process ends that an engine kills when it stops. */
 const KILLED = new Set([137, 143, 255])
 
-/** To be made after the start: before it, a container counts as not running. */
-export function createEnd(container: Docker.Container): End {
+export interface EndOptions {
+  docker: Docker
+  container: Docker.Container
+  /** Its exit code, when it was asked for before the start. */
+  exit: Exit | undefined
+}
+
+/** The end of a container that was started. */
+export function createEnd({ docker, container, exit }: EndOptions): End {
   let settled: Promise<ExitStatus> | undefined
   let wasAway = false
+  let isOurKill = false
   const onAway = (): void => {
     wasAway = true
   }
+  exit?.catch(onAway)
 
   const settle = async (): Promise<ExitStatus> => {
     try {
-      await patiently(() => container.wait({ condition: 'not-running' }), onAway)
+      const code = await exit?.catch(() => undefined)
+      if (code === 0) return SUCCESS
+      if (code === undefined)
+        await patiently(() => container.wait({ condition: 'not-running' }), onAway)
       const { State: state } = await patiently(() => container.inspect(), onAway)
-      const isKilled = KILLED.has(state.ExitCode) && !state.OOMKilled
-      return {
-        exitCode: state.ExitCode,
-        isOutOfMemory: state.OOMKilled,
-        isLost: state.Status === 'created' || (wasAway && isKilled),
-      }
+      const { ExitCode: exitCode, OOMKilled: isOutOfMemory } = state
+      const isKilled = KILLED.has(exitCode) && !isOutOfMemory && !isOurKill
+      const isLost =
+        state.Status === 'created' ||
+        (isKilled && (wasAway || (await wasKilledFromOutside(docker, container.id, state))))
+      return { exitCode, isOutOfMemory, isLost }
     } catch (error) {
       // somebody has removed it
       if (statusOf(error) === 404) return { exitCode: 255, isOutOfMemory: false, isLost: true }
       throw toDriverError(error, 'container_failed', 'waiting for a container')
     }
   }
+  const wait = (): Promise<ExitStatus> => (settled ??= settle())
 
   return {
-    wait: () => (settled ??= settle()),
+    wait,
+    expectKill() {
+      isOurKill = true
+    },
     async isReached() {
-      const { State: state } = await patiently(() => container.inspect(), onAway)
-      return !state.Running && !wasAway
+      const ended = wait()
+      return (await isWithin(ended, MOMENT_MS)) && !wasAway
     },
   }
+}
+
+/**
+ * True when somebody had the engine kill it: an engine that stops does so with all that it runs. What
+ * a container does to itself is no event.
+ */
+async function wasKilledFromOutside(
+  docker: Docker,
+  id: string,
+  state: { StartedAt: string; FinishedAt: string },
+): Promise<boolean> {
+  // by the engine's clock, which may be another machine's
+  const [since = 0, until = 0] = [state.StartedAt, state.FinishedAt].map(
+    (time) => Date.parse(time) / 1_000,
+  )
+  const filters = { container: [id], event: ['kill'] }
+  try {
+    const events = await docker.getEvents({ since, until: until + 0.001, filters })
+    for await (const _ of events as AsyncIterable<unknown>) return true
+    return false
+  } catch (error) {
+    if (isEngineLost(error)) return true
+    throw error
+  }
+}
+
+/** Needs no second look: nothing was killed. */
+const SUCCESS: ExitStatus = { exitCode: 0, isOutOfMemory: false, isLost: false }
+
+/** How long the end may take to be known once the output is over. */
+const MOMENT_MS = 250
+
+const exitSchema = z.object({ StatusCode: z.number() })
+
+/**
+ * Asks for the next exit of a container that was not started yet. Resolves when the engine listens
+ * for it: asked after the start, a short command would have ended before.
+ */
+export async function watchNextExit(container: Docker.Container): Promise<{ exit: Exit }> {
+  const answer = await openWait(container)
+  const read = async (): Exit => {
+    let text = ''
+    for await (const bytes of answer) text += String(bytes)
+    return exitSchema.parse(JSON.parse(text)).StatusCode
+  }
+  const exit = read()
+  exit.catch(() => undefined) // whoever waits gets it
+  return { exit }
+}
+
+/** The engine answers with its headers at once and with the code at the end; dockerode reads to the end. */
+function openWait({ id, modem }: Docker.Container): Promise<AsyncIterable<unknown>> {
+  const { promise, resolve, reject } = Promise.withResolvers<AsyncIterable<unknown>>()
+  const request = {
+    path: `/containers/${id}/wait?`,
+    method: 'POST',
+    isStream: true,
+    options: { _query: { condition: 'next-exit' }, _body: {} },
+    statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+  }
+  modem.dial(request, (error: Error | null, answer: AsyncIterable<unknown>) => {
+    if (error) reject(error)
+    else resolve(answer)
+  })
+  return promise
 }
 
 /** Repeats a question until the engine answers. */

@@ -8,7 +8,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { AppError } from '../../../shared/errors.js'
-import type { StepUser } from './step-user.js'
+import type { StepUser } from '../../../shared/native-host/step-user.js'
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { AppError } from '../../../shared/errors.js'
 import type { Container, ExitStatus } from '../driver.js'
-import { isWithin, unlessAborted } from '../wait.js'
+import { isWithin, unlessAborted } from '../../../shared/wait.js'
 import { processesIn } from './cgroups.js'
 import { readState, readTotal, type ContainerState } from './container-state.js'
 import { controlFiles, type ControlFiles } from './layout.js'

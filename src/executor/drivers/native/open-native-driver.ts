@@ -1,11 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, realpathSync } from 'node:fs'
 import type { Logger } from '../../../shared/logger.js'
+import { findTools, type Tools } from '../../../shared/native-host/find-tools.js'
+import {
+  checkReachable,
+  getStepUser,
+  type StepUser,
+} from '../../../shared/native-host/step-user.js'
 import type { ContainerSpec, Driver } from '../driver.js'
 import { readArchive, writeArchive } from './archives.js'
 import { openCgroups } from './cgroups.js'
 import { createContainers } from './containers.js'
-import { findTools, type NativeHost, type Tools } from './host.js'
+import type { NativeHost } from './host.js'
 import type { PlacedCommand } from './launch.js'
 import { layoutOf } from './layout.js'
 import { prepareMounts } from './mounts.js'
@@ -13,7 +19,6 @@ import { placeOf, preparePlace, resolveWorkDir, type Place } from './places.js'
 import { removeNamespace } from './remove-namespace.js'
 import { startSandbox } from './sandboxes.js'
 import { startProcess, type StartProcess } from './start-process.js'
-import { checkReachable, getStepUser, type StepUser } from './step-user.js'
 import { readVolumeFiles } from './volume-files.js'
 import { createVolumes, type Volumes } from './volumes.js'
 
@@ -55,7 +60,9 @@ export async function openNativeDriver(options: NativeDriverOptions): Promise<Dr
     async *readFiles(volume, paths) {
       yield* readVolumeFiles(volumes.get(volume), paths)
     },
-    writeArchive: (volume, tar, signal) => writeArchive(host, volumes.get(volume), tar, signal),
+    // a volume that is not there rejects, as everything else does
+    writeArchive: async (volume, tar, signal) =>
+      writeArchive(host, volumes.get(volume), tar, signal),
     async *readArchive(volume, signal) {
       yield* readArchive(host, volumes.get(volume), signal)
     },

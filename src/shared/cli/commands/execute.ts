@@ -4,15 +4,26 @@ import { duration } from '../../config/kinds.js'
 import { loadConfig } from '../../config/load-config.js'
 import { readFlags } from '../../config/read-flags.js'
 import { SERVER_FLAGS } from '../../config/server-flags.js'
+import { driverName } from '../../config/server-kinds.js'
 import { abortOnSignals } from '../../signals.js'
 import type { CommandSpec } from '../command-spec.js'
+import { EXECUTE_FLAGS, mergeSecrets } from '../execute-flags.js'
 import { executePipeline } from '../execute-pipeline.js'
 import { checkFile, contentTypeOf } from '../pipeline-file.js'
 import { openTemporaryStorage } from '../temporary-storage.js'
 
 /** What a server's flags mean for a run without a server. */
 const SHARED_FLAGS = {
-  driver: SERVER_FLAGS.driver,
+  driver: {
+    kind: driverName,
+    env: 'CI_DRIVER',
+    default: 'native',
+    doc: 'where the steps run',
+    group: 'Drivers and features',
+  },
+  'docker-host': SERVER_FLAGS['docker-host'],
+  'docker-cert-path': SERVER_FLAGS['docker-cert-path'],
+  'allow-privileged': SERVER_FLAGS['allow-privileged'],
   'native-user': SERVER_FLAGS['native-user'],
   secret: SERVER_FLAGS.secret,
   'drain-timeout': SERVER_FLAGS['drain-timeout'],
@@ -35,6 +46,7 @@ const FLAGS = {
     group: 'Run',
   },
   ...SHARED_FLAGS,
+  ...EXECUTE_FLAGS,
 } as const satisfies FlagTable
 
 export const executeCommand: CommandSpec = {
@@ -44,6 +56,7 @@ export const executeCommand: CommandSpec = {
   description:
     'Runs one pipeline from its file, imports included, without a server, and exits with 0 or 1. Ctrl-C stops it. Arguments that look like flags go behind --.',
   operands: '<file> [args...]',
+  completes: 'file',
   flags: FLAGS,
   examples: [
     'pocketci execute hello.ts',
@@ -57,7 +70,8 @@ export const executeCommand: CommandSpec = {
     using storage = openTemporaryStorage((path) =>
       loadConfig(
         {
-          ...pickShared(given),
+          ...pickShared(mergeSecrets(given)),
+          driver: [flags.driver],
           'log-level': [flags['log-level']],
           'storage-sqlite-path': [path],
           'max-in-flight': ['1'],
@@ -82,6 +96,8 @@ function pickShared(given: GivenFlags): GivenFlags {
 
 /** Variables that are there for a server, such as its port, have no say here. */
 function pickSharedEnv(env: Environment): Environment {
-  const names = Object.values<FlagTable[string]>(SHARED_FLAGS).flatMap(({ env }) => env ?? [])
+  const names = Object.values<FlagTable[string]>(SHARED_FLAGS).flatMap(({ env, alsoEnv }) =>
+    [env, alsoEnv].filter((name) => name !== undefined),
+  )
   return Object.fromEntries(names.map((name) => [name, env[name]]))
 }

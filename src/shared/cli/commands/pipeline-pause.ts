@@ -1,8 +1,10 @@
 import type { FlagTable } from '../../config/flag.js'
 import { readFlags } from '../../config/read-flags.js'
-import { during, findPipeline, refusal, request } from '../client.js'
+import { during, refusal, request } from '../client.js'
 import type { CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection } from '../connection.js'
+import { findPipeline, pipelinePath } from '../remote-pipelines.js'
+import { printable } from '../printable.js'
 
 const FLAGS = { ...CONNECTION_FLAGS } as const satisfies FlagTable
 
@@ -14,18 +16,19 @@ function switchCommand(verb: 'pause' | 'unpause', summary: string): CommandSpec 
     name: verb,
     summary,
     operands: '<name-or-id>',
+    completes: 'pipeline',
     flags: FLAGS,
     examples: [`pocketci pipeline ${verb} hello --server-url http://127.0.0.1:8080`],
     async run({ context, given, operands: [nameOrId = ''] }) {
       const connection = toConnection(readFlags(FLAGS, given, context.env), context.env)
       const { id, name } = await during('find pipeline', () => findPipeline(connection, nameOrId))
       await during(`could not ${verb} pipeline "${name}" (${id})`, async () => {
-        const path = `/api/pipelines/${encodeURIComponent(id)}/${verb}`
+        const path = `${pipelinePath(id)}/${verb}`
         const response = await request(connection, path, { method: 'POST' })
         if (response.ok) return
         throw await refusal(connection, response, { 404: `pipeline "${id}" not found` })
       })
-      context.stdout.write(`Pipeline '${name}' ${verb}d successfully (ID: ${id})\n`)
+      context.stdout.write(`Pipeline '${printable(name)}' ${verb}d successfully (ID: ${id})\n`)
       return 0
     },
   }

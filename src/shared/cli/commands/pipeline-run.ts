@@ -6,6 +6,10 @@ import { abortOnSignals, signalExitCode, type StopSignals } from '../../signals.
 import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
+import { printableLines } from '../printable.js'
+import { readBytes } from '../read-text.js'
+import { pipelinePath } from '../remote-pipelines.js'
+import { runPath, runTexts } from '../remote-runs.js'
 import { readRunEvents } from '../run-events.js'
 import { encodeForm, type StreamedBody } from '../workdir/encode-form.js'
 import { packWorkdir } from '../workdir/pack-workdir.js'
@@ -36,6 +40,7 @@ export const runCommand: CommandSpec = {
   description:
     'Uploads the current folder, runs a pipeline on it, shows its output and exits with its code. Ctrl-C stops the run; a second one leaves at once. All that follows the name belongs to the pipeline, flags too.',
   operands: '<name> [args...]',
+  completes: 'pipeline',
   flags: FLAGS,
   isPassThrough: true,
   examples: [
@@ -63,7 +68,7 @@ interface RemoteRun {
   connection: Connection
   name: string
   args: readonly string[]
-  /** What is left out of the working directory; undefined: all of it. */
+  /** What is left out of the working directory; undefined: it is not sent at all. */
   ignore: readonly string[] | undefined
   signals: StopSignals
   /** 0: none. */
@@ -84,7 +89,7 @@ async function followRemoteRun(run: RemoteRun): Promise<number> {
 
   try {
     return await during('run pipeline', async () => {
-      const response = await request(connection, `/api/pipelines/${encodeURIComponent(name)}/run`, {
+      const response = await request(connection, `${pipelinePath(name)}/run`, {
         method: 'POST',
         ...bodyOf(run, leaving.signal),
         accept: 'text/event-stream',
@@ -106,6 +111,8 @@ async function followRemoteRun(run: RemoteRun): Promise<number> {
     return signalExitCode(forced.aborted ? forced.reason : stopping.reason)
   } finally {
     clearTimeout(timer)
+    // after an early answer nobody else ends what still packs and sends
+    leaving.abort(new AppError('aborted', 'it is over'))
   }
 }
 
@@ -126,16 +133,16 @@ async function showEvents(
   leaving: AbortSignal,
 ): Promise<number> {
   try {
-    for await (const event of readRunEvents(response.body ?? emptyBody())) {
+    for await (const event of readRunEvents(readBytes(response))) {
       switch (event.event) {
         case 'output':
           await writeTo(context[event.stream], event.data)
           break
         case 'error':
-          context.stderr.write(`error: ${event.message}\n`)
+          context.stderr.write(`error: ${printableLines(event.message)}\n`)
           return 1
         case 'exit':
-          if (event.message) context.stderr.write(`${event.message}\n`)
+          if (event.message) context.stderr.write(`${printableLines(event.message)}\n`)
           return event.code
       }
     }
@@ -152,21 +159,17 @@ async function showEvents(
   )
 }
 
-async function* emptyBody(): AsyncGenerator<Uint8Array> {
-  // an answer without a body has no events
-}
-
 /** The exit event then comes over the stream that is still open. */
 async function stopRun(connection: Connection, runId: string, context: CliContext): Promise<void> {
   context.stderr.write('stopping the run; press Ctrl-C again to leave at once\n')
   try {
-    const response = await request(connection, `/api/runs/${encodeURIComponent(runId)}/stop`, {
+    const response = await request(connection, `${runPath(runId)}/stop`, {
       method: 'POST',
       signal: AbortSignal.timeout(STOP_TIMEOUT_MS),
     })
     // 409: it has ended meanwhile
     if (!response.ok && response.status !== 409)
-      throw await refusal(connection, response, { 404: `run "${runId}" not found` })
+      throw await refusal(connection, response, runTexts(runId))
   } catch (error) {
     context.stderr.write(`could not stop run ${runId}: ${errorMessage(error)}\n`)
   }

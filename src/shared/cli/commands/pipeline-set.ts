@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { DRIVERS } from '../../config/config.js'
 import type { FlagTable } from '../../config/flag.js'
-import { boolean, choice, filledText, text } from '../../config/kinds.js'
+import { boolean, choice, filledText, path, quote, text, type Kind } from '../../config/kinds.js'
 import { readFlags } from '../../config/read-flags.js'
 import { globalSecrets, type GlobalSecret } from '../../config/server-kinds.js'
 import { AppError } from '../../errors.js'
@@ -8,17 +9,35 @@ import { compilePipeline, stopCompiler } from '../../pipeline/compile.js'
 import { during, errorOfBody, readJson, refusal, request } from '../client.js'
 import type { CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
+import { driverConfigOf, DRIVER_FLAGS } from '../driver-flags.js'
 import { parseSecretFile } from '../given-secrets.js'
+import { JSON_FLAG } from '../output-flags.js'
+import { pipelinePath } from '../remote-pipelines.js'
+import { printable } from '../printable.js'
 import { checkFile, contentTypeOf, pipelineNameOf, readTextFile } from '../pipeline-file.js'
 
 const group = 'Pipeline'
 const webhooks = 'leave it out; webhooks come with a later version'
 const concurrency = 'leave it out; runs of a pipeline may overlap'
 
+/** As the server stores it; undefined leaves what the pipeline has. */
+const resume: Kind<boolean | undefined> = {
+  ...boolean,
+  parse(texts) {
+    const value = texts.at(-1) ?? ''
+    if (value === 'unset') return undefined
+    try {
+      return boolean.parse([value])
+    } catch {
+      throw new Error(`expected true, false or unset, got ${quote(value)}`)
+    }
+  },
+}
+
 const FLAGS = {
   name: { kind: filledText, short: 'n', defaultText: "the file's name", doc: 'name', group },
   driver: {
-    kind: text,
+    kind: { ...text, completes: DRIVERS },
     short: 'd',
     env: 'CI_DRIVER',
     defaultText: "the server's",
@@ -31,8 +50,13 @@ const FLAGS = {
     doc: 'secret of the pipeline; repeatable, a comma is part of the value',
     group,
   },
-  'secret-file': { kind: filledText, doc: 'file with KEY=VALUE a line; --secret wins', group },
-  resume: { kind: boolean, default: 'false', doc: 'failed runs may be resumed', group },
+  'secret-file': { kind: path, doc: 'file with KEY=VALUE a line; --secret wins', group },
+  resume: {
+    kind: resume,
+    default: 'false',
+    doc: 'failed runs may be resumed; --resume=unset leaves what the pipeline has',
+    group,
+  },
   'webhook-secret': {
     kind: text,
     short: 'w',
@@ -70,6 +94,8 @@ const FLAGS = {
     group,
     later: concurrency,
   },
+  ...DRIVER_FLAGS,
+  ...JSON_FLAG,
   ...CONNECTION_FLAGS,
 } as const satisfies FlagTable
 
@@ -81,6 +107,7 @@ export const setCommand: CommandSpec = {
   description:
     'Creates a pipeline from a .ts or .js file, or replaces the one of that name. It is compiled here first, so that its errors show before anything is sent.',
   operands: '<file>',
+  completes: 'file',
   flags: FLAGS,
   examples: [
     'pocketci pipeline set hello.ts --server-url http://127.0.0.1:8080',
@@ -89,6 +116,11 @@ export const setCommand: CommandSpec = {
   async run({ context, given, operands: [file = ''] }) {
     const flags = readFlags(FLAGS, given, context.env)
     const connection = toConnection(flags, context.env)
+    const driverConfig = driverConfigOf({
+      driver: flags.driver,
+      dockerHost: flags['docker-host'],
+      given,
+    })
     await checkFile(file)
     if (flags['secret-file'] !== undefined) await checkFile(flags['secret-file'])
 
@@ -101,15 +133,21 @@ export const setCommand: CommandSpec = {
         content,
         content_type: contentType,
         driver: flags.driver ?? '',
-        resume_enabled: flags.resume,
+        ...(driverConfig && { driver_config: driverConfig }),
+        ...(flags.resume !== undefined && { resume_enabled: flags.resume }),
         ...(secrets.size > 0 ? { secrets: Object.fromEntries(secrets) } : {}),
       }),
     )
 
+    const url = `${connection.url}/pipelines/${id}/`
+    if (flags.json) {
+      context.stdout.write(`${JSON.stringify({ id, name, url })}\n`)
+      return 0
+    }
     const lines = [
-      `Pipeline '${name}' uploaded successfully!`,
+      `Pipeline '${printable(name)}' uploaded successfully!`,
       `  ID: ${id}`,
-      `  URL: ${connection.url}/pipelines/${id}/`,
+      `  URL: ${url}`,
       `  Server: ${connection.url}`,
       ...(flags.driver ? [`  Driver: ${flags.driver}`] : []),
       ...(secrets.size > 0 ? [`  Secrets: ${secrets.size} key(s) set`] : []),
@@ -144,8 +182,7 @@ async function put(
   name: string,
   body: unknown,
 ): Promise<z.infer<typeof storedSchema>> {
-  const path = `/api/pipelines/${encodeURIComponent(name)}`
-  const response = await request(connection, path, { method: 'PUT', body })
+  const response = await request(connection, pipelinePath(name), { method: 'PUT', body })
   if (response.ok) return await readJson(response, storedSchema)
   const refused = await refusal(connection, response)
   if (response.status === 401 || response.status === 403) throw refused

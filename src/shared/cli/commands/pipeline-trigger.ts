@@ -2,9 +2,12 @@ import { z } from 'zod'
 import type { FlagTable } from '../../config/flag.js'
 import { list, pairs, text } from '../../config/kinds.js'
 import { readFlags } from '../../config/read-flags.js'
-import { during, findPipeline, readJson, refusal, request } from '../client.js'
+import { during, readJson, refusal, request } from '../client.js'
 import type { CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection } from '../connection.js'
+import { JSON_FLAG } from '../output-flags.js'
+import { findPipeline, pipelinePath } from '../remote-pipelines.js'
+import { printable } from '../printable.js'
 
 const group = 'Run'
 const later = 'pass arguments with --args'
@@ -15,33 +18,43 @@ const FLAGS = {
   'webhook-body': { kind: text, doc: 'JSON body of a webhook run', group, later },
   'webhook-method': { kind: text, default: 'POST', doc: 'method of a webhook run', group, later },
   'webhook-header': { kind: pairs, doc: 'header of a webhook run', group, later },
+  ...JSON_FLAG,
   ...CONNECTION_FLAGS,
 } as const satisfies FlagTable
 
-const triggeredSchema = z.object({ run_id: z.string() })
+/** The whole answer is kept for --json. */
+const triggeredSchema = z.looseObject({ run_id: z.string() })
 
 export const triggerCommand: CommandSpec = {
   name: 'trigger',
   summary: 'start a run and return at once',
   operands: '<name-or-id>',
+  completes: 'pipeline',
   flags: FLAGS,
-  examples: ['pocketci pipeline trigger hello --args one --args two -s http://127.0.0.1:8080'],
+  examples: [
+    'pocketci pipeline trigger hello --args one --args two -s http://127.0.0.1:8080',
+    'run=$(pocketci pipeline trigger hello --json | jq -r .run_id); pocketci run logs "$run" --follow',
+  ],
   async run({ context, given, operands: [nameOrId = ''] }) {
     const flags = readFlags(FLAGS, given, context.env)
     const connection = toConnection(flags, context.env)
     const { id, name } = await during('find pipeline', () => findPipeline(connection, nameOrId))
-    const runId = await during('trigger pipeline', async () => {
-      const path = `/api/pipelines/${encodeURIComponent(id)}/trigger`
+    const run = await during('trigger pipeline', async () => {
+      const path = `${pipelinePath(id)}/trigger`
       const body = toBody(flags.args ?? [], flags.job ?? [])
       const response = await request(connection, path, { method: 'POST', body })
-      if (response.status === 202) return (await readJson(response, triggeredSchema)).run_id
+      if (response.status === 202) return await readJson(response, triggeredSchema)
       throw await refusal(connection, response, {
         404: `pipeline "${id}" not found`,
         409: `pipeline "${id}" is paused`,
         429: 'max concurrent executions reached',
       })
     })
-    context.stdout.write(`Pipeline '${name}' triggered successfully (run: ${runId})\n`)
+    context.stdout.write(
+      flags.json
+        ? `${JSON.stringify(run)}\n`
+        : `Pipeline '${printable(name)}' triggered successfully (run: ${run.run_id})\n`,
+    )
     return 0
   },
 }

@@ -1,8 +1,11 @@
+import { chooseDriver } from '../../config/choose-driver.js'
 import { loadConfig } from '../../config/load-config.js'
 import type { Config } from '../../config/config.js'
 import { SERVER_FLAGS } from '../../config/server-flags.js'
 import type { ReadyInfo } from '../../contract/supervision.js'
+import { findsEngine } from '../../docker/find-engine.js'
 import { createLogger } from '../../logger.js'
+import { isLoopback } from '../../loopback.js'
 import { abortOnSignals } from '../../signals.js'
 import { runServer, TIER_ENTRIES } from '../../supervisor/run-server.js'
 import type { CommandCall, CommandSpec } from '../command-spec.js'
@@ -45,7 +48,11 @@ function tierCommand({
 }
 
 async function run({ context, given }: CommandCall, name: string, kinds: Kinds): Promise<number> {
-  const config = loadConfig(given, context.env)
+  const loaded = loadConfig(given, context.env)
+  const config = await chooseDriver(loaded, {
+    hasApi: kinds.includes('api'),
+    findsEngine: () => findsEngine(loaded.drivers.docker),
+  })
   process.title = `pocketci ${name}`
   const logger = createLogger(config.log, 'supervisor')
   for (const warning of listWarnings(config, kinds)) logger.warn(warning)
@@ -65,14 +72,18 @@ async function run({ context, given }: CommandCall, name: string, kinds: Kinds):
 }
 
 function listWarnings({ drivers, http }: Config, kinds: Kinds): string[] {
-  const isLoopback = ['127.0.0.1', '::1', 'localhost'].includes(http.host)
   return [
+    ...(drivers.isFallback
+      ? [
+          'no Docker engine answers, so pipelines run on the native driver: start an engine and restart the server, or choose with --driver',
+        ]
+      : []),
     ...(drivers.default === 'native'
       ? [
           'the native driver runs steps on this machine without isolation: set only pipelines that you trust',
         ]
       : []),
-    ...(kinds.includes('api') && !isLoopback
+    ...(kinds.includes('api') && !isLoopback(http.host)
       ? ['there is no sign-in yet: whoever reaches this address can run commands on this machine']
       : []),
   ]

@@ -11,14 +11,13 @@ import {
 import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { AppError, errorMessage } from '../../errors.js'
+import { createGiveBack } from '../../give-back.js'
 import { noContent, type TarEntry } from '../../tar/tar-entry.js'
 
 export interface ListOptions {
   folder: string
   /** Globs as in doublestar: `*` within a name, `**` over folders, `{a,b}`, `[a-z]`. */
   ignore: readonly string[]
-  /** A folder that is never part of it, by its absolute path. */
-  exclude?: string
   /** Told of what is left out or cut. */
   warn(text: string): void
 }
@@ -32,10 +31,11 @@ const READ_BYTES = 262_144
  */
 export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntry> {
   const { folder, ignore } = options
-  const isMatch = picomatch([...ignore], { dot: true, nonegate: true, noextglob: true })
+  const isMatch = picomatch(ignore.map(toPicomatch), PICOMATCH)
   // an ignored folder is not even entered
   const isIgnored = (path: string, stat: Stats): boolean =>
     isMatch(path) || (stat.isDirectory() && isMatch(`${path}/x`))
+  const giveBack = createGiveBack()
   yield* walk(folder, '')
 
   async function* walk(dir: string, prefix: string): AsyncGenerator<TarEntry> {
@@ -44,7 +44,7 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
       const absolute = join(dir, name)
       if (name.includes('\uFFFD')) throw unreadable(path, 'its name is not UTF-8')
       const stat = findStat(absolute, path)
-      if (!stat || isIgnored(path, stat) || absolute === options.exclude) continue
+      if (!stat || isIgnored(path, stat)) continue
       if (stat.isDirectory()) {
         yield { ...headerOf(path, stat), kind: 'folder', content: noContent() }
         yield* walk(absolute, `${path}/`)
@@ -84,13 +84,29 @@ export async function* listEntries(options: ListOptions): AsyncGenerator<TarEntr
       const stat = fstatSync(fd)
       if (!stat.isFile()) return options.warn(`${path} is no file any more: it is left out`)
       const { size } = stat
-      yield { ...headerOf(path, stat), kind: 'file', size, content: readContent(fd, path, size) }
+      yield {
+        ...headerOf(path, stat),
+        kind: 'file',
+        size,
+        content: readContent({ fd, path, giveBack }, size),
+      }
       if (fstatSync(fd).size > size)
         options.warn(`${path} grew while it was packed: only its first ${size} bytes are in it`)
     } finally {
       closeSync(fd)
     }
   }
+}
+
+/** Of picomatch's own language only what doublestar has too. */
+const PICOMATCH = { dot: true, nonegate: true, noextglob: true, keepQuotes: true }
+
+/** To picomatch `(a|b)` is a part of a regular expression, and `!` does not negate a class. */
+function toPicomatch(glob: string): string {
+  return glob.replaceAll(/\\.|\[!|[()|]/g, (part) => {
+    if (part.startsWith('\\')) return part
+    return part === '[!' ? '[^' : `\\${part}`
+  })
 }
 
 /** Not on Windows. */
@@ -100,13 +116,23 @@ function headerOf(path: string, { mode, mtimeMs }: Stats): Omit<TarEntry, 'kind'
   return { path, mode: mode & 0o777, size: 0, mtime: Math.floor(mtimeMs / 1_000), target: '' }
 }
 
-async function* readContent(fd: number, path: string, size: number): AsyncGenerator<Uint8Array> {
+interface OpenFile {
+  fd: number
+  path: string
+  giveBack: (bytes: number) => void
+}
+
+async function* readContent(
+  { fd, path, giveBack }: OpenFile,
+  size: number,
+): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < size;) {
     const bytes = Buffer.allocUnsafe(Math.min(READ_BYTES, size - at))
     const bytesRead = readSync(fd, bytes, 0, bytes.length, at)
     if (bytesRead === 0) throw unreadable(path, 'it became shorter while it was packed')
     at += bytesRead
     yield bytes.subarray(0, bytesRead)
+    giveBack(bytesRead)
   }
 }
 

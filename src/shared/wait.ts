@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError } from '../../shared/errors.js'
+import { AppError } from './errors.js'
 
 /** False when the promise has not settled in time; it goes on. */
 export async function isWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

@@ -1,32 +1,39 @@
-import { AppError } from '../../shared/errors.js'
-import { noContent, type TarEntry } from '../../shared/tar/tar-entry.js'
+import { AppError } from '../errors.js'
+import { noContent, type TarEntry } from './tar-entry.js'
 
 /** Far more than any working tree has, and far less than would fill a file system with names. */
 const MAX_ENTRIES = 200_000
 /** The longest path that Linux takes, and the longest part of one. */
 const MAX_PATH_BYTES = 4_095
 const MAX_NAME_BYTES = 255
-/** Symlinks are held back: this bounds the memory for it. */
-const MAX_LINK_CHARS = 16 * 1_048_576
+/** Symlinks and the names of folders are kept to the end: this bounds the memory for them. */
+const MAX_KEPT_CHARS = 16 * 1_048_576
 
 /**
  * The entries of an archive from a stranger, as they may be extracted into an empty folder: plain
  * files, folders, and symlinks that stay inside. Throws `archive_invalid`, naming the entry, for
  * anything else.
  *
- * Symlinks come last and never below one another, so that nothing is ever written through a link
- * and each is where its path says; then `..` at the start of a target leads where counting says.
+ * Symlinks come last and nothing lies below one, so that nothing is ever written through a link and
+ * each is where its path says; then `..` at the start of a target leads where counting says.
  */
 export async function* safeEntries(entries: AsyncIterable<TarEntry>): AsyncGenerator<TarEntry> {
   const links = new Map<string, TarEntry>()
+  const folders = new Set<string>()
   let count = 0
-  let linkChars = 0
+  let keptChars = 0
   for await (const entry of entries) {
     if (++count > MAX_ENTRIES) throw invalid(`it has more than ${MAX_ENTRIES} entries`)
     const path = checkPath(entry.path)
     if (path === '') continue // the root itself
+    const folder = entry.kind === 'folder' ? path : folderOf(path)
+    if (!folders.has(folder)) {
+      keptChars += folder.length
+      folders.add(folder)
+    }
     switch (entry.kind) {
       case 'file':
+        links.delete(path) // the last one of a name counts
         yield { ...entry, path }
         break
       case 'folder':
@@ -35,18 +42,32 @@ export async function* safeEntries(entries: AsyncIterable<TarEntry>): AsyncGener
         break
       case 'symlink':
         checkTarget(path, entry.target)
-        linkChars += path.length + entry.target.length
-        if (linkChars > MAX_LINK_CHARS) throw invalid('its symlinks are too many')
+        keptChars += path.length + entry.target.length
         links.set(path, { ...entry, path, content: noContent() })
         break
       default:
-        throw refused(entry.path, `a ${entry.kind} cannot be uploaded`)
+        throw refused(entry.path, `this kind of entry cannot be uploaded: ${entry.kind}`)
     }
+    if (keptChars > MAX_KEPT_CHARS) throw invalid('its folders and symlinks are too many')
   }
-  for (const [path, link] of links) {
-    const outer = foldersAbove(path).find((folder) => links.has(folder))
-    if (outer !== undefined) throw refused(path, `it lies below the symlink ${quote(outer)}`)
-    yield link
+  if (links.size > 0) checkPlaces(links, folders)
+  yield* links.values()
+}
+
+/** In this order what lies below a link comes right behind it, before whatever else begins alike. */
+function checkPlaces(links: ReadonlyMap<string, unknown>, folders: ReadonlySet<string>): void {
+  const places = [...new Set([...links.keys(), ...folders])].map((path) =>
+    path.replaceAll('/', '\0'),
+  )
+  places.sort()
+  let link: string | undefined
+  for (const place of places) {
+    const path = place.replaceAll('\0', '/')
+    if (link !== undefined && path.startsWith(`${link}/`))
+      throw refused(path, `it lies below the symlink ${quote(link)}`)
+    if (!links.has(path)) continue
+    if (folders.has(path)) throw refused(path, 'it is both a folder and a symlink')
+    link = path
   }
 }
 
@@ -65,6 +86,10 @@ function checkPath(path: string): string {
   return clean
 }
 
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 0))
+}
+
 /** `..` may only stand at the start: behind another link it would lead who knows where. */
 function checkTarget(path: string, target: string): void {
   if (target === '') throw refused(path, 'the symlink has no target')
@@ -77,11 +102,6 @@ function checkTarget(path: string, target: string): void {
   const up = ups < 0 ? parts.length : ups
   if (up > path.split('/').length - 1 || parts.includes('..', up))
     throw refused(path, `the symlink leads out of the working directory: ${quote(target)}`)
-}
-
-function foldersAbove(path: string): string[] {
-  const parts = path.split('/')
-  return parts.slice(1).map((_, at) => parts.slice(0, at + 1).join('/'))
 }
 
 function refused(path: string, reason: string): AppError {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { AppError } from '../../../shared/errors.js'
+import { AppError } from '../errors.js'
 
 /** Who native steps run as when the executor is root. */
 export interface StepUser {

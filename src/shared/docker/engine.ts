@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
+import type { Agent } from 'node:http'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { z } from 'zod'
-import { AppError, errorMessage, type ErrorCode } from '../../../shared/errors.js'
+import { AppError, errorMessage, type ErrorCode } from '../errors.js'
 import { unlessAborted } from '../wait.js'
+import { parseEngineAddress, shownAddress } from './engine-address.js'
+import { openSshAgent } from './ssh-agent.js'
 
 /** Where an engine is and how to reach it. */
 export interface EngineOptions {
@@ -20,33 +23,37 @@ const PROBE_MS = 10_000
 
 /** A handle on an engine; it opens a connection for each request. Throws `driver_config_invalid`. */
 export function connectEngine({ host, certPath }: EngineOptions): Docker {
-  const url = parseHost(host)
-  switch (url.protocol) {
-    case 'unix:':
-      return new Docker({ socketPath: decodeURIComponent(url.pathname) })
-    case 'ssh:':
-      return new Docker({
-        protocol: 'ssh',
-        host: url.hostname,
-        port: Number(url.port || 22),
-        ...(url.username && { username: decodeURIComponent(url.username) }),
-      })
-    default: {
-      const isSecure = url.protocol === 'https:' || certPath !== undefined
-      const port = Number(url.port || (isSecure ? 2376 : 2375))
-      const protocol = isSecure ? 'https' : 'http'
-      return new Docker({ protocol, host: url.hostname, port, ...readCertificates(certPath) })
-    }
-  }
+  return new Docker({ ...NOTHING_FROM_THE_ENVIRONMENT, ...connectionOf(host, certPath) })
 }
 
-function parseHost(host: string): URL {
-  const url = URL.parse(host)
-  if (url && ['unix:', 'tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol)) return url
-  throw new AppError(
-    'driver_config_invalid',
-    'the address of the Docker engine has to be unix:///path, tcp://host:port, http(s)://host:port or ssh://user@host',
-  )
+/** What dockerode would otherwise take from DOCKER_HOST and its like, which were read at the start. */
+const NOTHING_FROM_THE_ENVIRONMENT = {
+  host: '',
+  port: '',
+  protocol: 'http' as const,
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+}
+
+/** The type of the options leaves `agent` out. */
+type Connection = Docker.DockerOptions & { agent?: Agent }
+
+function connectionOf(host: string, certPath: string | undefined): Connection {
+  const url = parseEngineAddress(host)
+  switch (url.protocol) {
+    case 'unix:':
+      return { socketPath: decodeURIComponent(url.pathname) }
+    case 'ssh:':
+      // the name is for the Host header alone
+      return { host: 'docker', agent: openSshAgent(url) }
+    default: {
+      const isSecure = url.protocol === 'https:' || certPath !== undefined
+      const port = url.port || (isSecure ? '2376' : '2375')
+      const protocol = isSecure ? 'https' : 'http'
+      return { protocol, host: url.hostname, port, ...readCertificates(certPath) }
+    }
+  }
 }
 
 function readCertificates(path: string | undefined) {
@@ -71,20 +78,15 @@ export async function checkEngine(docker: Docker, host: string): Promise<void> {
   const version = await answer.catch((error: unknown) => {
     throw new AppError(
       'driver_unavailable',
-      `no Docker engine answers at ${withoutUser(host)} (${errorMessage(error)}): start it, or say where it is with --docker-host`,
+      `no Docker engine answers at ${shownAddress(host)} (${errorMessage(error)}): start it, or say where it is with --docker-host`,
       { cause: error },
     )
   })
   if (compareVersions(version.ApiVersion, MIN_API) < 0)
     throw new AppError(
       'driver_unavailable',
-      `the Docker engine ${version.Version} at ${withoutUser(host)} is too old: API ${MIN_API} (Docker 19.03) is needed, it has ${version.ApiVersion}`,
+      `the Docker engine ${version.Version} at ${shownAddress(host)} is too old: API ${MIN_API} (Docker 19.03) is needed, it has ${version.ApiVersion}`,
     )
-}
-
-/** Addresses may carry a user and a password. */
-function withoutUser(host: string): string {
-  return host.replace(/\/\/[^@/]*@/, '//')
 }
 
 function compareVersions(a: string, b: string): number {

@@ -1,0 +1,16 @@
+import type { Config } from '../../shared/config/config.js'
+import type { Assets } from '../assets.js'
+
+/** What all pages of one server share. */
+export interface Site {
+  assets: Assets
+  /** Something that everybody should know about this server. */
+  notice: string | undefined
+}
+
+export function createSite(assets: Assets, { drivers }: Config): Site {
+  return { assets, notice: drivers.isFallback ? UNISOLATED : undefined }
+}
+
+const UNISOLATED =
+  'Steps run on this machine without isolation: no Docker engine answered when the server started. Start one and restart the server, or choose with --driver.'

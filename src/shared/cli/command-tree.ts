@@ -1,0 +1,61 @@
+import type { CommandSpec } from './command-spec.js'
+import { completionCommand } from './commands/completion.js'
+import { doctorCommand } from './commands/doctor.js'
+import { executeCommand } from './commands/execute.js'
+import { lsCommand } from './commands/pipeline-ls.js'
+import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
+import { rmCommand } from './commands/pipeline-rm.js'
+import { runCommand } from './commands/pipeline-run.js'
+import { setCommand } from './commands/pipeline-set.js'
+import { showCommand } from './commands/pipeline-show.js'
+import { triggerCommand } from './commands/pipeline-trigger.js'
+import { runLogsCommand } from './commands/run-logs.js'
+import { runLsCommand } from './commands/run-ls.js'
+import { runShowCommand } from './commands/run-show.js'
+import { runStopCommand } from './commands/run-stop.js'
+import { driversCommand, featuresCommand } from './commands/server-info.js'
+import { apiCommand, executorCommand, serverCommand } from './commands/server.js'
+
+/** A command, or a group of them below one word. */
+export type CommandNode = CommandSpec | CommandGroup
+
+export interface CommandGroup {
+  name: string
+  summary: string
+  commands: readonly CommandSpec[]
+}
+
+export function isGroup(node: CommandNode): node is CommandGroup {
+  return 'commands' in node
+}
+
+/** All that `pocketci` does, but for what is about this table itself: help and what shells ask. */
+export const COMMAND_TREE: readonly CommandNode[] = [
+  serverCommand,
+  apiCommand,
+  executorCommand,
+  executeCommand,
+  {
+    name: 'pipeline',
+    summary: 'set, run and manage the pipelines of a server',
+    commands: [
+      setCommand,
+      lsCommand,
+      showCommand,
+      rmCommand,
+      runCommand,
+      triggerCommand,
+      pauseCommand,
+      unpauseCommand,
+    ],
+  },
+  {
+    name: 'run',
+    summary: 'look at the runs of a server, and stop them',
+    commands: [runLsCommand, runShowCommand, runLogsCommand, runStopCommand],
+  },
+  driversCommand,
+  featuresCommand,
+  doctorCommand,
+  completionCommand,
+]
