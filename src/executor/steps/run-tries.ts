@@ -96,7 +96,14 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
       wasStarted = true
       faultPoint('step.container.started')
       context.effects.commit([], [{ type: 'start', step }, ...patience.over()])
-      return await followContainer({ context, step, container, output, timeout: timeout.signal })
+      const end = await followContainer({
+        context,
+        step,
+        container,
+        output,
+        timeout: timeout.signal,
+      })
+      return isTimedOut(end, options, task) ? { ...end, type: 'timed_out' as const } : end
     } catch (error) {
       if (timeout.signal?.aborted && !context.signal.aborted)
         return { type: 'timed_out' as const, ...(await output.end()) }
@@ -106,6 +113,20 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
     }
   }
 }
+
+/** An executor may have killed it when its time was up, and died before it could say so. */
+function isTimedOut(
+  end: ContainerEnd,
+  { context, timeoutMs = Infinity }: TriesOptions,
+  task: Task | undefined,
+): boolean {
+  if (typeof task?.startedAt !== 'number' || context.now() < task.startedAt + timeoutMs)
+    return false
+  return end.type === 'lost' || (end.type === 'exited' && KILLED.has(end.exitCode))
+}
+
+/** By SIGKILL, and by SIGTERM. */
+const KILLED = new Set([137, 143])
 
 async function startTracked({ context, start }: TriesOptions, what: Start): Promise<Container> {
   const started = start(what)

@@ -287,6 +287,27 @@ test('a step that ended while nobody watched has not timed out, however late tha
   assert.equal(run.output(0), 'complete 4\n')
 })
 
+test('a step that an executor killed for its time-out and could not record has timed out', async (t) => {
+  for (const words of [
+    ['exit', '143'],
+    ['exit', '137'],
+    ['lose', ''],
+  ]) {
+    const run = await attempts.open(
+      t,
+      pipeline(`
+        const { status, code } = await runtime.run({ name: 'x', timeout: '1h', command: { path: 'say', args: ['a', ...${JSON.stringify(words)}] } })
+        console.log(status, code)`),
+    )
+    await run.attempt({ dieAt: 4 })
+    await until('it has ended', () => [...run.machine.containers.values()][0]?.status !== undefined)
+    run.main.prepare("update tasks set status = 'running', started_at = 1").run()
+    assert.deepEqual(await run.attempt(), SUCCESS)
+    assert.equal(run.output(0), 'abort 124\n')
+    assert.equal(run.machine.starts.length, 1)
+  }
+})
+
 test('a detached run leaves its containers and its journal alone', async (t) => {
   const run = await attempts.open(
     t,
