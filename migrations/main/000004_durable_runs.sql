@@ -63,8 +63,9 @@ when new.status in ('success', 'failed', 'skipped') begin
   delete from run_secrets where run_id = new.id;
 end;
 
--- Runs that have ended and whose containers and volumes may still be there. Whoever ends a run
--- removes them at once and takes the row away; rows that stay are worked off by any executor.
+-- Runs that have ended and whose containers and volumes may still be there. The executor that ends a
+-- run removes them at once and takes the row away; rows that stay are worked off by any executor, and
+-- so are those of runs that were stopped while they waited for their driver.
 create table run_cleanups (
   run_id text primary key,
   driver text not null,
@@ -76,5 +77,5 @@ create index run_cleanups_by_time on run_cleanups (due_at);
 create trigger runs_clean_up after update of status on runs
 when new.status in ('success', 'failed', 'skipped') and new.driver is not null begin
   insert or ignore into run_cleanups (run_id, driver, due_at)
-  values (new.id, new.driver, new.completed_at + 30000);
+  values (new.id, new.driver, iif(old.status = 'running', new.completed_at + 30000, 0));
 end;

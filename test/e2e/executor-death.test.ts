@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,6 +8,7 @@ import { openDatabase } from '../../src/shared/db/open.js'
 import { createLedger, expectedLines, LINES, STEPS, tenSteps } from '../helpers/ledger.js'
 import { tiersOf } from '../helpers/processes.js'
 import { ended, getTasks, outputOf, trigger } from '../helpers/runs.js'
+import { runWithWorkdir } from '../helpers/wire-client.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 import { tempDir } from '../helpers/temp-dir.js'
 import { until } from '../helpers/until.js'
@@ -154,6 +155,77 @@ for (const point of POINTS)
     await until('nothing is left', () => leftovers(server).length === 0, 60_000)
   })
 
+test('a stop whose executor dies in the middle of it ends as a stop', async (t) => {
+  const dir = tempDir(t)
+  const mark = join(dir, 'died')
+  const env = { POCKETCI_FAULT: `run.stop.heard:1:${mark}` }
+  const server = await startServer(t, { dir, args: ARGS, env })
+  const run = await trigger(server, await server.setPipeline('long', LONG_STEP))
+  const pid = await longStepOf(server, run)
+  assert.equal((await server.api(`/api/runs/${run}/stop`, { method: 'POST' })).status, 200)
+  const { status, error_message: message } = await ended(server, run)
+  assert.deepEqual([status, message], ['failed', 'Run stopped by user'])
+  assert.ok(existsSync(mark))
+  assert.equal(findProcess(pid), undefined, 'the step runs on')
+})
+
+test('a step whose processes died with the machine is run once more, and the rest of the run once', async (t) => {
+  const dir = tempDir(t)
+  const server = await startServer(t, { dir, args: ARGS })
+  const ledger = createLedger(dir)
+  const note = (name: string, more = ''): string =>
+    `await runtime.run({ name: '${name}', command: { path: 'sh', args: ['-c', 'echo ${name} >> ${ledger.path}; ${more}'] } })`
+  const id = await server.setPipeline(
+    'reboot',
+    `export const pipeline = async () => {
+      ${note('first')}
+      ${note('second', `echo $$; grep -c second ${ledger.path} | grep -q 2 || sleep 300`)}
+      ${note('third')}
+    }`,
+  )
+  const run = await trigger(server, id)
+  await until('the second step runs', () => ledger.lines().includes('second'))
+  await server.killTree()
+  killSteps(join(dir, 'native', `ci-${run}`))
+  const again = await startServer(t, { dir, args: ARGS })
+  assert.equal((await ended(again, run)).status, 'success')
+  assert.deepEqual(ledger.lines(), ['first', 'second', 'second', 'third'])
+  const [, second] = await getTasks(again, run)
+  assert.match(outputOf(second, 'stderr'), /\[pocketci\] the step was lost: .* It runs once more/)
+})
+
+test('a working directory whose executor died in unpacking it is unpacked anew', async (t) => {
+  const dir = tempDir(t)
+  const mark = join(dir, 'died')
+  const env = { POCKETCI_FAULT: `run.workdir.seeded:1:${mark}` }
+  const server = await startServer(t, { dir, args: ARGS, env })
+  await server.setPipeline(
+    'workdir',
+    `export const pipeline = async () => {
+      const workdir = await volumes.create({ name: 'workdir' })
+      await runtime.run({ name: 'show', mounts: { workdir }, command: { path: 'cat', args: ['workdir/a.txt'] } })
+    }`,
+  )
+  const { events } = await runWithWorkdir(
+    `${server.url}/api/pipelines/workdir/run`,
+    [],
+    [{ name: 'a.txt', content: 'hello\n' }],
+  )
+  assert.ok(existsSync(mark))
+  assert.deepEqual(events.find(({ event }) => event === 'exit')?.['code'], 0)
+  assert.ok(events.some(({ data }) => data === 'hello\n'))
+})
+
+test('an api that dies with a run accepted and not answered has accepted it', async (t) => {
+  const dir = tempDir(t)
+  const env = { POCKETCI_FAULT: `api.run.admitted:1:${join(dir, 'died')}` }
+  const server = await startServer(t, { dir, args: [...ARGS, '--port=0'], env })
+  const id = await server.setPipeline('quick', 'export const pipeline = async () => {}')
+  await assert.rejects(trigger(server, id))
+  await until('the run has ended', () => read(server, 'select status from runs') === 'success')
+  assert.equal(read(server, 'select count(*) from runs'), 1)
+})
+
 test('the death of a thread is no more than that: the run goes on in another', async (t) => {
   const dir = tempDir(t)
   const mark = join(dir, 'died')
@@ -185,6 +257,17 @@ async function checkRun(server: TestServer, run: string): Promise<void> {
     `select json_extract(payload, '$.heard') from storage_entries where run_id = '${run}'`,
   )
   assert.equal(heard, expected, 'what the pipeline was handed')
+}
+
+/** Kills the wrappers of a run and all that they have started, as the end of their machine would. */
+function killSteps(dir: string): void {
+  for (const container of readdirSync(join(dir, 'control'))) {
+    const control = join(dir, 'control', container)
+    const [wrapper] = readFileSync(join(control, 'claim'), 'utf8').split(' ')
+    const [, leader] = readFileSync(join(control, 'start'), 'utf8').trim().split(' ')
+    if (existsSync(join(control, 'exit'))) continue
+    for (const pid of [-Number(wrapper), -Number(leader)]) process.kill(pid, 'SIGKILL')
+  }
 }
 
 async function executorsOf(server: TestServer): Promise<number[]> {

@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { z } from 'zod'
 import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
+import { faultPoint } from '../../shared/faults.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { newRunId } from '../../shared/ids.js'
@@ -71,6 +72,7 @@ export async function admitRun(
     maxQueueSize,
     now: now(),
   })
+  faultPoint('api.run.admitted')
   if (admission.outcome !== 'accepted') throw refused(admission, maxQueueSize)
   upload?.keep()
   return admission.run

@@ -1,5 +1,6 @@
 import { errorMessage, hasCode } from '../../shared/errors.js'
 import type { RunOutcome } from '../../shared/db/runs.js'
+import { isWithin } from '../../shared/wait.js'
 import type { Effects } from '../sandbox/effects.js'
 import type { AsyncFunction } from '../sandbox/host-functions/async-functions.js'
 import type { CrashReason, GuestError, PipelineVm, VmHost } from '../sandbox/pipeline-vm.js'
@@ -41,12 +42,17 @@ export async function runPipeline(options: RunPipelineOptions): Promise<RunOutco
     }
     if (vm.state.status === 'crashed') onCrash()
   } finally {
-    await effects.idle()
+    // what is under way is another executor's then
+    if (isLeaseLost(effects.failure)) await isWithin(effects.idle(), DETACH_MS)
+    else await effects.idle()
   }
   options.onMemory(vm.memoryBytes)
   if (effects.failure !== undefined) throw effects.failure
   return outcomeOf(vm, failedAssertion())
 }
+
+/** How long a run that goes to another executor waits for what it has under way. */
+const DETACH_MS = 5_000
 
 function createHost(options: RunPipelineOptions, now: () => number): VmHost {
   const { effects, control, syncFunctions, asyncFunctions } = options

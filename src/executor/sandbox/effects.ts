@@ -5,57 +5,10 @@ import type { IntentEntry, JournalEntry, ResultEntry } from '../../shared/db/jou
 import type { Claim } from '../../shared/db/runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { ExecutorWrites, TaskChange } from '../writes.js'
+import { EffectFailure, type Asked, type Effect, type EffectRequest } from './effect.js'
 import type { Delivery } from './pipeline-vm.js'
 import type { RecordedJournal } from './recorded-journal.js'
 import { createReplay, type RecordedOutput } from './replay.js'
-
-/** One thing that a pipeline asked of its host. */
-export interface EffectRequest<Value> {
-  /** The guest's call that its end is delivered to. */
-  call: number
-  /** The host function, for example `runtime.run`. */
-  name: string
-  args: readonly unknown[]
-  /** The effect that it belongs to: a sandbox, for its execs. 0: the run. */
-  parent?: number
-  /** The task whose output it hands to the guest. */
-  step?: number
-  /** Does the thing. What it throws rejects the guest's promise. */
-  action(effect: Effect): Promise<Done<Value>>
-  /** Changes of the task tree that are committed with the intent. */
-  begin?: TaskChange[]
-  /** Called when the guest learns of its value, also when that was recorded by an earlier attempt. */
-  onResolved?(value: Value, effect: number): void
-}
-
-/** How an action ended: the guest's value and the changes of the task tree that go with it. */
-export interface Done<Value> {
-  value: Value
-  changes?: TaskChange[]
-}
-
-/** What an action gets. */
-export interface Effect {
-  /** Numbers the effects of a run from 1. */
-  number: number
-  /** When the guest asked for it, unix milliseconds. */
-  askedAt: number
-  /** An earlier attempt had begun it and nobody knows how far it came: find out before it is done. */
-  isInDoubt: boolean
-  /** Of `output`: the last chunk that the guest was handed; 0 when none was. */
-  outputSeq: number
-  /** Hands a chunk to the guest's `onOutput`, in order with all other deliveries. */
-  output(stream: 'stdout' | 'stderr', data: string, chunkSeq: number): Promise<void>
-}
-
-/** An action that failed and has something to say in the task tree. */
-export class EffectFailure extends Error {
-  readonly changes: TaskChange[]
-  constructor(cause: unknown, changes: TaskChange[]) {
-    super(errorMessage(cause), { cause })
-    this.changes = changes
-  }
-}
 
 /**
  * The journal of one run and the order in which the host's answers enter its sandbox.
@@ -109,14 +62,6 @@ export interface EffectsOptions {
   onReplayed?: () => void
   /** Called once, when `failure` is set: whatever is under way has to end. */
   onFailure(error: unknown): void
-}
-
-/** An effect as the guest has asked for it, with its place in the journal. */
-export interface Asked {
-  request: EffectRequest<unknown>
-  effect: number
-  askedAt: number
-  outputSeq: number
 }
 
 /** A delivery that is on record and what to do when it goes out. */

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { IntentEntry } from '../../shared/db/journal.js'
 import type { OutputStream } from '../../shared/contract/statuses.js'
-import type { Asked, SyncEnd, Timed } from './effects.js'
+import type { Asked } from './effect.js'
+import type { SyncEnd, Timed } from './effects.js'
 import type { Delivery } from './pipeline-vm.js'
 import type { AskedFor, RecordedJournal } from './recorded-journal.js'
 

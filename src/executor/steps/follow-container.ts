@@ -1,4 +1,6 @@
+import { AppError } from '../../shared/errors.js'
 import type { Container, ExitStatus } from '../drivers/driver.js'
+import { isWithin } from '../../shared/wait.js'
 import { detachedError, isDetached, unlessDetached, type RunContext } from './run-context.js'
 import type { CapturedOutput, StepOutput } from './step-output.js'
 
@@ -35,7 +37,7 @@ export async function followContainer(options: FollowOptions): Promise<Container
   try {
     for await (const chunk of container.output({ from: output.from, signal: detached.signal }))
       await output.write(chunk)
-    if (detached.signal.aborted) throw detachedError()
+    if (detached.signal.aborted) throw watch.failure() ?? detachedError()
     // the log is synced while the container is being taken down
     const [status, captured] = await Promise.all([watch.ended, output.end()])
     return { ...endOf(status, watch.cause()), ...captured }
@@ -50,8 +52,16 @@ interface EndWatch {
   ended: Promise<ExitStatus>
   /** What killed it; undefined when it had ended by itself before. */
   cause(): 'timeout' | 'stop' | undefined
+  /** Why it cannot be followed to its end, when it is to end. */
+  failure(): AppError | undefined
   dispose(): void
 }
+
+/**
+ * What is to end and does not (its engine is away) is not waited for any longer: it is removed when
+ * its run ends, or as soon as that is possible.
+ */
+const KILL_MS = 30_000
 
 /** The first cause counts: a command that had ended before its time was up has not been timed out. */
 function watchForEnd(options: FollowOptions, detached: AbortController): EndWatch {
@@ -59,6 +69,7 @@ function watchForEnd(options: FollowOptions, detached: AbortController): EndWatc
   const { signal, logger } = context
   let hasEnded = false
   let cause: 'timeout' | 'stop' | undefined
+  let failure: AppError | undefined
   const ended = unlessDetached(
     container.wait(detached.signal).then((status) => {
       hasEnded = true
@@ -77,8 +88,14 @@ function watchForEnd(options: FollowOptions, detached: AbortController): EndWatc
       return detached.abort() // it is another executor's to kill
     }
     cause = signal.aborted ? 'stop' : 'timeout'
-    // a failing kill shows as a container that does not end; the driver reports it
-    container.kill().catch((error: unknown) => logger.warn({ err: error, step }, 'kill failed'))
+    const killed = container.kill()
+    killed.catch((error: unknown) => logger.warn({ err: error, step }, 'kill failed'))
+    void giveUpLate(Promise.allSettled([killed, ended]))
+  }
+  const giveUpLate = async (over: Promise<unknown>): Promise<void> => {
+    if ((await isWithin(over, KILL_MS)) || detached.signal.aborted) return
+    failure = new AppError('driver_unavailable', 'the container could not be ended in time')
+    detached.abort()
   }
   const signals = timeout ? [signal, timeout] : [signal]
   for (const one of signals) one.addEventListener('abort', onStop, { once: true })
@@ -86,6 +103,7 @@ function watchForEnd(options: FollowOptions, detached: AbortController): EndWatc
   return {
     ended,
     cause: () => cause,
+    failure: () => failure,
     dispose() {
       for (const one of signals) one.removeEventListener('abort', onStop)
     },

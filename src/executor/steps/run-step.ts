@@ -2,7 +2,7 @@ import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import type { TaskEnd } from '../../shared/db/tasks.js'
 import type { Container, ContainerSpec, Mount } from '../drivers/driver.js'
-import { EffectFailure, type Done, type Effect } from '../sandbox/effects.js'
+import { EffectFailure, type Done, type Effect } from '../sandbox/effect.js'
 import type { TaskChange } from '../writes.js'
 import type { ContainerEnd } from './follow-container.js'
 import { resolveEnv } from './resolve-env.js'
@@ -50,10 +50,11 @@ async function startContainer(
   context: RunContext,
   { name }: StepIdentity,
   config: RunConfig,
-  { id, mayBeThere, signal, onProgress }: Start,
+  { id, mayBeThere, wasStarted, signal, onProgress }: Start,
 ): Promise<Container> {
   const there = mayBeThere ? await context.driver.find(id) : undefined
   if (there) return there
+  if (wasStarted) throw new AppError('container_not_found', 'the container is not there any more')
   const env = await resolveStepEnv(context, name, config.env)
   const spec = specOf(id, config, env)
   try {

@@ -1,8 +1,9 @@
+import { hasCode } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import type { OutputStream } from '../../shared/contract/statuses.js'
 import type { Task } from '../../shared/db/tasks.js'
 import type { Container } from '../drivers/driver.js'
-import type { Effect } from '../sandbox/effects.js'
+import type { Effect } from '../sandbox/effect.js'
 import { followContainer, type ContainerEnd } from './follow-container.js'
 import { openPatience } from './infrastructure.js'
 import { openLogBatcher, type LogBatcher } from './log-batcher.js'
@@ -30,6 +31,8 @@ export interface Start {
   id: string
   /** It may have been started before: then it is found, and nothing is started. */
   mayBeThere: boolean
+  /** It was started before, for certain: one that is not there any more is lost. */
+  wasStarted: boolean
   signal: AbortSignal
   /** Told how a slow start goes on. */
   onProgress(text: string): void
@@ -88,19 +91,45 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
   const signal = AbortSignal.any(timeout.signal ? [kill, timeout.signal] : [kill])
   const patience = openPatience(context, { step, signal })
 
+  let wasStarted = typeof task?.startedAt === 'number'
   for (let mayBeThere = options.effect.isInDoubt; ; mayBeThere = true) {
     try {
-      const container = await startNoted(options, output, { id, mayBeThere, signal })
+      const what = { id, mayBeThere, wasStarted, signal }
+      const container = await startNoted(options, output, what)
+      wasStarted = true
       faultPoint('step.container.started')
       context.effects.commit([], [{ type: 'start', step }, ...patience.over()])
-      return await followContainer({ context, step, container, output, timeout: timeout.signal })
+      const end = await followContainer({
+        context,
+        step,
+        container,
+        output,
+        timeout: timeout.signal,
+      })
+      return isTimedOut(end, options, task) ? { ...end, type: 'timed_out' as const } : end
     } catch (error) {
       if (timeout.signal?.aborted && !context.signal.aborted)
         return { type: 'timed_out' as const, ...(await output.end()) }
+      if (wasStarted && hasCode(error, 'container_not_found'))
+        return { type: 'lost' as const, ...(await output.end()) }
       await patience.wait(error)
     }
   }
 }
+
+/** An executor may have killed it when its time was up, and died before it could say so. */
+function isTimedOut(
+  end: ContainerEnd,
+  { context, timeoutMs = Infinity }: TriesOptions,
+  task: Task | undefined,
+): boolean {
+  if (typeof task?.startedAt !== 'number' || context.now() < task.startedAt + timeoutMs)
+    return false
+  return end.type === 'lost' || (end.type === 'exited' && KILLED.has(end.exitCode))
+}
+
+/** By SIGKILL, and by SIGTERM. */
+const KILLED = new Set([137, 143])
 
 /** What is told of the start comes before the output in the step's log. */
 async function startNoted(

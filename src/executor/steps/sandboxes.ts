@@ -1,6 +1,6 @@
 import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
 import type { Container, Sandbox } from '../drivers/driver.js'
-import { EffectFailure, type Done, type Effect } from '../sandbox/effects.js'
+import { EffectFailure, type Done, type Effect } from '../sandbox/effect.js'
 import { patiently } from './infrastructure.js'
 import type { ExecConfig, SandboxConfig } from './run-config.js'
 import { killSignal, unlessDetached, type RunContext } from './run-context.js'

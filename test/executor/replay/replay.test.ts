@@ -231,6 +231,15 @@ test('a step that is lost is run once more, and says so; lost again it fails', a
   assert.deepEqual([task?.status, task?.tries], ['error', 2])
 })
 
+test('a container that was started and is gone is a lost one, not one to start as if nothing had been', async (t) => {
+  const run = await attempts.open(t, pipeline(`await ${say('a')}`))
+  await dieAtTheEnd(run)
+  run.machine.containers.clear()
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  assert.match(run.output(1), /^a\n\[pocketci\] the step was lost: .*\na$/)
+  assert.equal(run.summary().tasks[0]?.tries, 2)
+})
+
 test('a lost step that was not on record as such is lost once, whoever finds out', async (t) => {
   const source = pipeline(`
     const { stdout } = await runtime.run({ name: 'x', command: { path: 'say', args: ['begun', 'lose', ''] } }).catch(() => ({ stdout: 'gone' }))
@@ -276,6 +285,27 @@ test('a step that ended while nobody watched has not timed out, however late tha
   run.main.prepare('update tasks set started_at = started_at - 7200000').run()
   assert.deepEqual(await run.attempt(), SUCCESS)
   assert.equal(run.output(0), 'complete 4\n')
+})
+
+test('a step that an executor killed for its time-out and could not record has timed out', async (t) => {
+  for (const words of [
+    ['exit', '143'],
+    ['exit', '137'],
+    ['lose', ''],
+  ]) {
+    const run = await attempts.open(
+      t,
+      pipeline(`
+        const { status, code } = await runtime.run({ name: 'x', timeout: '1h', command: { path: 'say', args: ['a', ...${JSON.stringify(words)}] } })
+        console.log(status, code)`),
+    )
+    await run.attempt({ dieAt: 4 })
+    await until('it has ended', () => [...run.machine.containers.values()][0]?.status !== undefined)
+    run.main.prepare("update tasks set status = 'running', started_at = 1").run()
+    assert.deepEqual(await run.attempt(), SUCCESS)
+    assert.equal(run.output(0), 'abort 124\n')
+    assert.equal(run.machine.starts.length, 1)
+  }
 })
 
 test('a detached run leaves its containers and its journal alone', async (t) => {

@@ -14,7 +14,7 @@ import { patiently } from '../../steps/infrastructure.js'
 import type { RunContext } from '../../steps/run-context.js'
 import { runStep } from '../../steps/run-step.js'
 import { createSandboxes } from '../../steps/sandboxes.js'
-import type { EffectRequest } from '../effects.js'
+import type { EffectRequest } from '../effect.js'
 import { readVolumeFiles } from './read-volume-files.js'
 
 /** Longest sleep of one call; the guest asks again. */
