@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { before, test, type TestContext } from 'node:test'
 import { BUSYBOX_IMAGE, DOCKER_HOST, ensureBusybox } from '../helpers/docker-engine.js'
+import { answerJson, startHttpStandIn } from '../helpers/http-stand-in.js'
 import { startOwnEngine } from '../helpers/own-engine.js'
 import { ended, getRun, getTasks, outputOf, runOnce, trigger } from '../helpers/runs.js'
 import { startServer } from '../helpers/server.js'
@@ -62,8 +63,14 @@ test('what cannot be started says why', async (t) => {
     await failure(missing),
     /command not found or not executable in image "pocketci-test\/busybox:1": "no-such-tool"/,
   )
-  const image = stepOf('true').replace(BUSYBOX_IMAGE, '127.0.0.1:9/no/image:1')
-  assert.match(await failure(image), /cannot pull image "127\.0\.0\.1:9\/no\/image:1": /)
+  const registry = await startHttpStandIn(t, ({ url }, response) =>
+    answerJson(response, url === '/v2/' ? 200 : 404, {
+      errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }],
+    }),
+  )
+  const address = registry.url.replace('http://', '')
+  const image = stepOf('true').replace(BUSYBOX_IMAGE, `${address}/no/image:1`)
+  assert.match(await failure(image), /cannot pull image "127\.0\.0\.1:\d+\/no\/image:1": /)
   assert.match(
     await failure(stepOf('true', 'privileged: true')),
     /privileged containers are not allowed on this server/,
@@ -73,6 +80,18 @@ test('what cannot be started says why', async (t) => {
     await failure(escaping),
     /the path "\.\.\/\.\.\/etc" leads out of the default work dir/,
   )
+})
+
+test('a step waits for a registry that does not answer, says so, and can be stopped', async (t) => {
+  const server = await startServer(t, { args: ['--driver=docker'] })
+  const image = stepOf('true').replace(BUSYBOX_IMAGE, '127.0.0.1:9/no/image:1')
+  const run = await trigger(server, await server.setPipeline('p', image))
+  await until('the step waits', async () => {
+    const [task] = await getTasks(server, run)
+    return task?.payload.error_message?.endsWith('connection refused; trying again')
+  })
+  assert.equal((await server.api(`/api/runs/${run}/stop`, { method: 'POST' })).status, 200)
+  assert.equal((await ended(server, run)).error_message, 'Run stopped by user')
 })
 
 test('a step may have any name; output is kept as the step wrote it', async (t) => {

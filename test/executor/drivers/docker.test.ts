@@ -258,13 +258,3 @@ test('an engine that is too old says so', async (t) => {
     },
   )
 })
-
-test('a registry that does not answer is an error that names the image', async (t) => {
-  const { driver, spec } = await start(t)
-  // nothing listens there
-  const image = '127.0.0.1:9/team/app'
-  await assert.rejects(driver.run(spec('true', { image }), never), {
-    code: 'image_unavailable',
-    message: /cannot pull image "127\.0\.0\.1:9\/team\/app": .*connection refused/,
-  })
-})
