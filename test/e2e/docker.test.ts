@@ -101,6 +101,18 @@ test('a step waits for a registry that is away, says so, and pulls when it is ba
   assert.equal(task?.payload.error_message, undefined)
 })
 
+test('a step waits for a registry that does not answer, says so, and can be stopped', async (t) => {
+  const server = await startServer(t, { args: ['--driver=docker'] })
+  const image = stepOf('true').replace(BUSYBOX_IMAGE, '127.0.0.1:9/no/image:1')
+  const run = await trigger(server, await server.setPipeline('p', image))
+  await until('the step waits', async () => {
+    const [task] = await getTasks(server, run)
+    return task?.payload.error_message?.endsWith('connection refused; trying again')
+  })
+  assert.equal((await server.api(`/api/runs/${run}/stop`, { method: 'POST' })).status, 200)
+  assert.equal((await ended(server, run)).error_message, 'Run stopped by user')
+})
+
 test('a step may have any name; output is kept as the step wrote it', async (t) => {
   const server = await startServer(t, { args: ['--driver=docker'] })
   const names = [
