@@ -78,7 +78,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
       commands: commands.port2,
     }
     const watch = setInterval(() => {
-      if (control.sliceMs() > config.sandbox.sliceMs + WATCH_GRACE_MS) killing.abort()
+      if (control.isSliceOver(config.sandbox.sliceMs + WATCH_GRACE_MS)) killing.abort()
     }, WATCH_MS)
     const ended = piscina
       .run(task, {

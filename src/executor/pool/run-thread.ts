@@ -40,6 +40,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
   using logWriter = createWriterClient<LogWrites>(task.logWriter)
   using launcher = createLauncherClient(task.launcher)
   const control = createRunControl(task.control)
+  control.identify()
   const stopping = new AbortController()
   using _commands = listen(task.commands, control, stopping)
   using lease = openLease({ claim, control, path: config.storage.path, signal: stopping.signal })
