@@ -9,10 +9,12 @@ STAGES=("$@")
 
 passed=0
 failed=0
+before=
 
 main() {
   install_packages || finish
   install_tools || finish
+  before=$(list_ours)
   for stage in "${STAGES[@]}"; do
     printf '\n== %s\n' "$stage"
     "stage_$stage"
@@ -69,18 +71,24 @@ stage_browser() { node_tests 'dist/test/browser/**/*.test.js' --test-concurrency
 
 # After all tests nothing of ours is left: no container, volume, network or process.
 stage_leftovers() {
-  count "nothing is left in the Docker engine" nothing_in_engine
-  count "no process is left" no_process
+  count "nothing is left in the Docker engine and among the processes" nothing_new
 }
 
-nothing_in_engine() {
-  local left label=orchestra.namespace
-  left=$(docker ps -aq --filter "label=$label" && docker volume ls -q --filter "label=$label" && docker network ls -q --filter "label=$label") || return 1
-  [ -z "$left" ] || { echo "left in the engine: $left"; return 1; }
+# What other servers of this machine have is theirs.
+nothing_new() {
+  local new
+  new=$(comm -13 <(printf '%s\n' "$before") <(list_ours))
+  [ -z "$new" ] || { printf 'left behind:\n%s\n' "$new"; return 1; }
 }
 
-no_process() {
-  ! pgrep -af '^pocketci (server|api|executor)'
+list_ours() {
+  local filter=label=orchestra.namespace
+  {
+    pgrep -f '^pocketci (server|api|executor)' | sed 's/^/process /'
+    docker ps -aq --filter "$filter" | sed 's/^/container /'
+    docker volume ls -q --filter "$filter" | sed 's/^/volume /'
+    docker network ls -q --filter "$filter" | sed 's/^/network /'
+  } 2>/dev/null | sort
 }
 
 # One check: its output is shown when it fails, and it returns its outcome.
