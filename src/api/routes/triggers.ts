@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
+import { faultPoint } from '../../shared/faults.js'
 import { newRunId } from '../../shared/ids.js'
 import type { SpoolFile } from '../../shared/uploads/spool.js'
 import { nameOf } from '../authorize.js'
@@ -72,6 +73,7 @@ export async function admitRun(
     now: now(),
   })
   if (admission.outcome !== 'accepted') throw refused(admission, maxQueueSize)
+  faultPoint('api.run.admitted')
   upload?.keep()
   return admission.run
 }
