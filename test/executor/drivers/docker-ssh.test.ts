@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { before, test, type TestContext } from 'node:test'
 import { openDockerDriver } from '../../../src/executor/drivers/docker/open-docker-driver.js'
 import { BUSYBOX_IMAGE, ensureBusybox } from '../../helpers/docker-engine.js'
+import { freePort } from '../../helpers/free-port.js'
 import { runCommand } from '../../helpers/process.js'
 import { tempDir } from '../../helpers/temp-dir.js'
 import { until } from '../../helpers/until.js'
@@ -86,13 +86,4 @@ async function startSshServer(t: TestContext) {
 async function run(command: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await runCommand(command, args)
   assert.equal(code, 0, stderr)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  // listening on TCP: the address is no pipe's name
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
