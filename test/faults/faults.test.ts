@@ -21,7 +21,7 @@ import { checkWorld } from './check.js'
 import { addCounts, deathsIn } from './counts.js'
 import { openFileLedger, openVolumeLedger } from './ledger.js'
 import { dockerLeftovers, nativeLeftovers } from './leftovers.js'
-import { chooseSeed, createRandom, type Random } from './random.js'
+import { chooseSeed, createRandom, type Random } from '../helpers/random.js'
 import { runWorld, type WorldOptions } from './world.js'
 
 /**
@@ -114,7 +114,7 @@ async function playDocker(t: TestContext, random: Random, kinds: readonly Actor[
 async function playEngine(t: TestContext, random: Random): Promise<void> {
   const engine = await startOwnEngine(t)
   using ledger = openVolumeLedger(engine.root, tokenOf(random))
-  const actors = [killExecutor, restartEngine(engine), killExecutor]
+  const actors = [killExecutor, restartEngine(engine), killExecutor, restartEngine(engine)]
   const world = await play(t, {
     ...{ random, ledger, image: BUSYBOX_IMAGE, hasSandboxes: false, actors, ...foldersOf(t) },
     args: ['--driver=docker', `--docker-host=${engine.host}`],

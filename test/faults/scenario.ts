@@ -1,4 +1,4 @@
-import type { Random } from './random.js'
+import type { Random } from '../helpers/random.js'
 
 /** A pipeline of random shape, and what has to be there when a run of it has ended. */
 export interface Scenario {

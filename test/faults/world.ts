@@ -9,7 +9,7 @@ import type { Actor, Stage } from './chaos/actor.js'
 import { createFaultPoints } from './chaos/fault-points.js'
 import type { OutsideLedger } from './ledger.js'
 import { LEASE_TTL_MS, PATIENCE_MS } from './limits.js'
-import type { Random } from './random.js'
+import type { Random } from '../helpers/random.js'
 import { createScenario, type Scenario } from './scenario.js'
 import { openTriggers } from './triggers.js'
 

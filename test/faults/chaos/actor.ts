@@ -1,5 +1,5 @@
 import type { TestServer } from '../../helpers/server.js'
-import type { Random } from '../random.js'
+import type { Random } from '../../helpers/random.js'
 
 /** What an actor can reach. */
 export interface Stage {

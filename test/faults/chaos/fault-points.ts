@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FaultPoint } from '../../../src/shared/faults.js'
-import type { Random } from '../random.js'
+import type { Random } from '../../helpers/random.js'
 
 /** The points that runs of scenarios pass; those of stops, uploads and lost steps have tests of their own. */
 const POINTS: Record<string, FaultPoint[]> = {
