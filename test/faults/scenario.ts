@@ -27,6 +27,8 @@ export interface ScenarioOptions {
   ledger: StepLedger
   hasSandboxes: boolean
   blocks: number
+  /** Between two lines of a step, in seconds. */
+  pauses: readonly string[]
 }
 
 /** How a step notes that it ran. */
@@ -98,10 +100,10 @@ const step = (name, script, more = {}) =>
 `
 }
 
-function stepOf({ random, ledger }: ScenarioOptions, name: string, step: StepOptions) {
+function stepOf({ random, ledger, pauses }: ScenarioOptions, name: string, step: StepOptions) {
   const { exit = 0, script = ':', prints = '', more = '', call = 'step' } = step
   const lines = 1 + random.int(12)
-  const pause = random.pick(['0', '0.01', '0.03', '0.1'])
+  const pause = random.pick(pauses)
   const text = [
     `echo "$RUN ${name}" >> ${ledger.path} || exit 99`,
     script,
@@ -171,11 +173,11 @@ function heard({ step, name, scenario }: Builder): string {
   return `let ${id} = ''; await ${code}; storage.set(KEY, { ${id} })`
 }
 
-/** A step appends to a file of a volume; the next one, and the pipeline, see it once. */
+/** A step writes a file of a volume; the next one, and the pipeline, see it. */
 function volume({ step, name, scenario }: Builder): string {
   const id = name('volume')
   const more = `mounts: { data: ${id} }`
-  const write = step(name('write'), { script: `echo ${id} >> data/file`, more })
+  const write = step(name('write'), { script: `echo ${id} > data/file`, more })
   const read = step(name('read'), { script: 'cat data/file', prints: `${id}\n`, more })
   scenario.steps.push(write.expected, read.expected)
   return `const ${id} = await volumes.create({ name: '${id}' }); await ${write.code}; await ${read.code}

@@ -25,6 +25,8 @@ export interface WorldOptions {
   image: string
   ledger: OutsideLedger
   hasSandboxes: boolean
+  /** Of their steps, see ScenarioOptions. */
+  pauses?: readonly string[]
   /** Runs at least so many. */
   runs: number
   /** Done one after the other, while runs are under way. */
@@ -41,6 +43,7 @@ export interface WorldEnd {
 
 /** Distinct pipelines of a world; its runs take them in turn. */
 const SCENARIOS = 6
+const SHORT = ['0', '0.01', '0.03', '0.1']
 /** At once, so that each act hits some. */
 const ACTIVE = 3
 
@@ -94,12 +97,14 @@ export async function runWorld(t: TestContext, options: WorldOptions): Promise<W
 
 async function storeScenarios(
   server: TestServer,
-  { random, image, ledger, hasSandboxes }: WorldOptions,
+  { random, image, ledger, hasSandboxes, pauses = SHORT }: WorldOptions,
 ): Promise<Map<string, Scenario>> {
   const scenarios = new Map<string, Scenario>()
   for (let n = 0; n < SCENARIOS; n++) {
     const blocks = 2 + random.int(3)
-    const scenario = createScenario({ random, image, ledger: ledger.step, hasSandboxes, blocks })
+    const scenario = createScenario({
+      ...{ random, image, ledger: ledger.step, hasSandboxes, blocks, pauses },
+    })
     scenarios.set(await server.setPipeline(`scenario-${n}`, scenario.source), scenario)
   }
   return scenarios
