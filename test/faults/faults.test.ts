@@ -110,8 +110,8 @@ async function playDocker(t: TestContext, random: Random, kinds: readonly Actor[
   assert.equal(await world.server.stop(), 0)
 }
 
-/** An engine that stops gives its containers two seconds. */
-const LONG = ['0.2', '0.5']
+/** What ends by itself while the engine stops, is away and starts is not lost. */
+const LONG = ['0.1', '1', '2']
 
 /** A sandbox that dies with its engine takes its files along: the steps of these worlds need none. */
 async function playEngine(t: TestContext, random: Random): Promise<void> {
@@ -136,8 +136,8 @@ async function playEngine(t: TestContext, random: Random): Promise<void> {
   assert.equal(await world.server.stop(), 0)
 }
 
-async function play(t: TestContext, options: Omit<WorldOptions, 'runs'>) {
-  const world = await runWorld(t, { ...options, runs: isLong ? 11 : 5 })
+async function play(t: TestContext, options: Omit<WorldOptions, 'runs'> & { runs?: number }) {
+  const world = await runWorld(t, { runs: isLong ? 12 : 5, ...options })
   const found = await checkWorld(world, options.ledger)
   addCounts(sum, world.counts)
   addCounts(sum, Object.entries(found))
