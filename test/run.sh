@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 STAGES=("$@")
-[ ${#STAGES[@]} -gt 0 ] || STAGES=(format lint build typings unit integration e2e browser leftovers)
+[ ${#STAGES[@]} -gt 0 ] || STAGES=(format lint build typings unit integration e2e faults browser leftovers)
 
 passed=0
 failed=0
@@ -67,6 +67,7 @@ stage_integration() {
   node_tests 'dist/test/executor/**/*.test.js'
 }
 stage_e2e() { node_tests 'dist/test/e2e/**/*.test.js' --test-concurrency=1; }
+stage_faults() { node_tests 'dist/test/faults/**/*.test.js' --test-concurrency=1; }
 stage_browser() { node_tests 'dist/test/browser/**/*.test.js' --test-concurrency=1; }
 
 # After all tests nothing of ours is left: no container, volume, network or process.

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BUSYBOX_IMAGE, docker, ensureBusybox } from '../helpers/docker-engine.js'
-import { startOwnEngine } from '../helpers/own-engine.js'
 import { tiersOf } from '../helpers/processes.js'
 import { ended, getTasks, outputOf, trigger } from '../helpers/runs.js'
 import { startServer, type TestServer } from '../helpers/server.js'
@@ -59,28 +58,6 @@ test('SIGKILL of the whole server in the middle of a step: the same container go
   )
   await server.killTree()
   await checkRun(await startServer(t, { dir, args: ARGS }), run)
-})
-
-test('a step waits for an engine that is restarted under it, and is run once more when that killed it', async (t) => {
-  const engine = await startOwnEngine(t)
-  const server = await startServer(t, { args: [...ARGS, `--docker-host=${engine.host}`] })
-  const id = await server.setPipeline(
-    'p',
-    `export const pipeline = async () => {
-      const mounts = { '/v': await volumes.create({ name: 'v' }) }
-      const { code } = await runtime.run({ name: 'x', image: '${BUSYBOX_IMAGE}', mounts, command: { path: 'sh', args: ['-c',
-        'echo begun; [ -e /v/once ] || { touch /v/once; sleep 300; }; echo over'] } })
-      console.log(code)
-    }`,
-  )
-  const run = await trigger(server, id)
-  await until('it runs', async () => outputOf((await getTasks(server, run))[0]) === 'begun\n')
-  await engine.stop()
-  await engine.start()
-  assert.equal((await ended(server, run, 120_000)).status, 'success')
-  const [task] = await getTasks(server, run)
-  assert.equal(outputOf(task), 'begun\nbegun\nover\n')
-  assert.match(outputOf(task, 'stderr'), /the step was lost: .* It runs once more/)
 })
 
 async function checkRun(server: TestServer, run: string): Promise<void> {

@@ -42,6 +42,8 @@ export interface AttemptOptions {
   dieAt?: number
   /** Before it is done, or after. */
   dieWhen?: 'before' | 'after'
+  /** Counts only what is written to the journal. */
+  onlyJournal?: boolean
   onStart?(running: { end(reason: StopReason): void; control: RunControl }): void
 }
 
@@ -90,9 +92,9 @@ export function createAttempts() {
       operations: () => operations,
       output,
 
-      async attempt({ dieAt = Infinity, dieWhen = 'before', onStart } = {}) {
+      async attempt({ dieAt = Infinity, dieWhen = 'before', onlyJournal = false, onStart } = {}) {
         const claimed = await claim()
-        const life = createLife(dieAt, dieWhen)
+        const life = createLife({ dieAt, dieWhen, onlyJournal })
         const control = createRunControl()
         control.leaseUntil = Date.now() + 600_000
         const stopping = new AbortController()
@@ -170,21 +172,29 @@ async function insertRun(db: Db, source: string): Promise<void> {
   )
 }
 
+function isJournalled(input: unknown): boolean {
+  const { entries } = input as { entries?: readonly unknown[] }
+  return entries !== undefined && entries.length > 0
+}
+
 /** Counts what an executor does to the world; when it is dead none of it has any effect. */
-function createLife(dieAt: number, dieWhen: 'before' | 'after') {
+function createLife({ dieAt, dieWhen, onlyJournal }: Required<Omit<AttemptOptions, 'onStart'>>) {
   let count = 0
   let isOver = false
-  const live = <Value>(work: () => Value): Value => {
+  const live = <Value>(work: () => Value, isCounted = !onlyJournal): Value => {
     if (isOver) throw new Error('the executor is dead')
-    if (++count !== dieAt) return work()
+    if (!isCounted || ++count !== dieAt) return work()
     const result = dieWhen === 'after' ? work() : undefined
     isOver = true
     // whoever waits for it is dead as well
     if (result instanceof Promise) result.catch(() => undefined)
     throw new Error('the executor dies')
   }
-  const liveAsync = async <Value>(work: () => Promise<Value>): Promise<Value> => {
-    const value = await live(work)
+  const liveAsync = async <Value>(
+    work: () => Promise<Value>,
+    isCounted?: boolean,
+  ): Promise<Value> => {
+    const value = await live(work, isCounted)
     if (isOver) throw new Error('the executor is dead')
     return value
   }
@@ -195,8 +205,12 @@ function createLife(dieAt: number, dieWhen: 'before' | 'after') {
 
     writer: <Ops extends Operations>({ client }: Writer<Ops>): WriterClient<Ops> => ({
       write: (operation, input) =>
-        liveAsync(() => client.write(operation, input, { isDurable: false })),
-      writeSync: (operation, input) => live(() => client.writeSync(operation, input)),
+        liveAsync(
+          () => client.write(operation, input, { isDurable: false }),
+          !onlyJournal || isJournalled(input),
+        ),
+      writeSync: (operation, input) =>
+        live(() => client.writeSync(operation, input), !onlyJournal || isJournalled(input)),
       [Symbol.dispose]() {},
     }),
 

@@ -12,6 +12,8 @@ import { until } from './until.js'
 /** A Docker engine of a test's own, for tests that stop it; its containers have no network. */
 export interface OwnEngine {
   host: string
+  /** Where it keeps its volumes. */
+  root: string
   docker(...args: string[]): Promise<string>
   stop(signal?: NodeJS.Signals): Promise<void>
   start(): Promise<void>
@@ -49,7 +51,7 @@ export async function startOwnEngine(t: Pick<TestContext, 'after'>): Promise<Own
   const archive = join(dir, 'busybox.tar')
   await docker('save', '-o', archive, BUSYBOX_IMAGE)
   await own('load', '-i', archive)
-  return { host, docker: own, stop, start }
+  return { host, root: join(dir, 'data'), docker: own, stop, start }
 }
 
 function argumentsOf(dir: string, host: string): string[] {

@@ -44,3 +44,12 @@ export function isAlive(pid: number): boolean {
     return false
   }
 }
+
+/** A signal to a process that may have ended in this moment. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

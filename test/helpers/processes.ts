@@ -13,7 +13,11 @@ export async function tiersOf(server: TestServer): Promise<Tier[]> {
 }
 
 function titleOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.trim() ?? String(pid)
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.trim() ?? String(pid)
+  } catch {
+    return String(pid) // it has just ended
+  }
 }
 
 /** Resident memory in bytes. */

@@ -11,6 +11,7 @@ export interface ApiRun {
 }
 
 export interface ApiTask {
+  name: string
   path: string
   payload: {
     status: string

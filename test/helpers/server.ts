@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { collect, runCommand, type Finished } from './process.js'
+import { collect, runCommand, sendSignal, type Finished } from './process.js'
 import { BIN } from './repo.js'
 import { tempDir } from './temp-dir.js'
 import { until } from './until.js'
@@ -105,7 +105,7 @@ export async function startServer(
     },
     async killTree() {
       const pids = [child.pid ?? 0, ...(await childrenOf(child.pid ?? 0))]
-      for (const pid of pids) process.kill(pid, 'SIGKILL')
+      for (const pid of pids) sendSignal(pid, 'SIGKILL')
       await exited
     },
   }

@@ -4,6 +4,7 @@ import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-in
 import { faultPoint } from '../../shared/faults.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
+import { faultPoint } from '../../shared/faults.js'
 import { newRunId } from '../../shared/ids.js'
 import type { SpoolFile } from '../../shared/uploads/spool.js'
 import { nameOf } from '../authorize.js'
@@ -74,6 +75,7 @@ export async function admitRun(
   })
   faultPoint('api.run.admitted')
   if (admission.outcome !== 'accepted') throw refused(admission, maxQueueSize)
+  faultPoint('api.run.admitted')
   upload?.keep()
   return admission.run
 }

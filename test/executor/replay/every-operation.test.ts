@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createAttempts, type TestRun } from '../../helpers/attempts.js'
+import { createAttempts } from '../../helpers/attempts.js'
+import { comparable, nameOf, startsOf } from './compare.js'
 
 const attempts = createAttempts()
 
@@ -98,28 +99,4 @@ function sorted(lines: string): string[] {
     .split('\n')
     .filter((line) => !line.startsWith('heard'))
     .map((line) => line.replace(/fast|slow/, 'winner'))
-}
-
-/** Steps of a Promise.all are numbered in the order in which they come. */
-function comparable({ tasks, outputs }: Omit<ReturnType<TestRun['summary']>, 'lines'>) {
-  return tasks
-    .map(({ step: _step, path: _path, ...task }, at) => ({
-      ...task,
-      output: (outputs[at] ?? '').split('').sort().join(''),
-    }))
-    .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))
-}
-
-function startsOf({ machine }: TestRun): string[] {
-  // a sandbox whose end is in doubt is opened again to be closed
-  const starts = machine.starts.filter((id, at, all) => !isSandbox(id) || all.indexOf(id) === at)
-  return starts.map(nameOf).sort()
-}
-
-function isSandbox(id: string): boolean {
-  return /^\d+-box-sandbox-[^/]*$/.test(id)
-}
-
-function nameOf(id: string): string {
-  return id.replaceAll(/(^|\/)\d+-|-[0-9a-f]{8}(?=\/|$)/g, '$1')
 }
