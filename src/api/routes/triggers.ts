@@ -1,7 +1,6 @@
 import type { Request } from 'express'
 import { z } from 'zod'
 import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
-import { faultPoint } from '../../shared/faults.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
@@ -75,7 +74,6 @@ export async function admitRun(
   })
   faultPoint('api.run.admitted')
   if (admission.outcome !== 'accepted') throw refused(admission, maxQueueSize)
-  faultPoint('api.run.admitted')
   upload?.keep()
   return admission.run
 }
