@@ -66,7 +66,7 @@ async function timeStep({ url }: TestServer, id: string): Promise<number> {
 }
 
 /** The time between the first lines of two containers, one after the other. */
-async function timeBareStep(docker: Docker): Promise<number> {
+export async function timeBareStep(docker: Docker): Promise<number> {
   const first = await runBare(docker)
   const second = await runBare(docker)
   await Promise.all([first, second].map(({ container }) => container.remove({ force: true })))

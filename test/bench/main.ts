@@ -1,10 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { benchClaims } from './claims.js'
 import { benchDockerStep } from './docker-step.js'
 import { benchFirstInstruction } from './first-instruction.js'
 import { benchFirstLine } from './first-line.js'
 import { benchIdle } from './idle.js'
+import { benchJournal } from './journal.js'
 import { benchLoudDockerStep, benchLoudStep } from './loud-step.js'
+import { benchReplay } from './replay.js'
 import { benchRuns } from './runs-per-second.js'
 import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
@@ -24,6 +27,9 @@ const BENCHES = {
   'docker-step': benchDockerStep,
   'docker-loud-step': benchLoudDockerStep,
   upload: benchUpload,
+  claims: benchClaims,
+  journal: benchJournal,
+  replay: benchReplay,
   idle: benchIdle,
 }
 

@@ -105,6 +105,8 @@ function stepOf({ random, ledger, pauses }: ScenarioOptions, name: string, step:
   const lines = 1 + random.int(12)
   const pause = random.pick(pauses)
   const text = [
+    // the first process of a container has to ask for a signal that would end any other
+    "trap 'exit 143' TERM",
     `echo "$RUN ${name}" >> ${ledger.path} || exit 99`,
     script,
     `i=0; while [ $i -lt ${lines} ]; do i=$((i+1)); echo "${name} line $i"; sleep ${pause}; done`,

@@ -103,10 +103,16 @@ export function statusOf(error: unknown): number | undefined {
   return data?.statusCode
 }
 
-/** True when the engine did not answer at all: it is down, restarting, or out of reach. */
+/** True when the engine did not answer at all, or while it stops: it is down, restarting, or out of reach. */
 export function isEngineLost(error: unknown): boolean {
-  return !(error instanceof AppError) && statusOf(error) === undefined
+  if (error instanceof AppError) return false
+  const status = statusOf(error)
+  return status === undefined || (status >= 500 && STOPPING.test(engineMessage(error)))
 }
+
+/** What an engine says that has let go of containerd, or of its own files, and still answers. */
+const STOPPING =
+  /transport is closing|connection error: desc|error while dialing|failed to update (?:the )?store|database (?:is closed|not open)|context canceled|shutting down/
 
 /** What the engine says, without what dockerode puts around it. */
 export function engineMessage(error: unknown): string {

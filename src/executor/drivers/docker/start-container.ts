@@ -1,4 +1,5 @@
 import type Docker from 'dockerode'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, hasCode } from '../../../shared/errors.js'
 import type { Container, ContainerSpec } from '../driver.js'
 import { createOptions } from './create-options.js'
@@ -40,7 +41,8 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
     if (!isNew && (await wasStarted(container)))
       return openContainer({ id: spec.id, docker: host.docker, container })
     return await startCreated(host.docker, container, spec)
-  } catch (error) {
+  } catch (refusal) {
+    const error = await causeOf(host.docker, refusal)
     // unless the engine is away, or the run is another executor's: then the next one finds it
     if (!isEngineLost(error) && !hasCode(error, 'lease_lost'))
       await removeContainer(host.docker.getContainer(name))
@@ -63,7 +65,7 @@ async function createOrFind(
       // the name is taken: by this very step, at an earlier try
       if (statusOf(error) === 409) return { container: docker.getContainer(name), isNew: false }
       if (statusOf(error) !== 404 || isPulled)
-        throw toDriverError(error, 'container_failed', 'create container')
+        throw toDriverError(await causeOf(docker, error), 'container_failed', 'create container')
       await pullImage(docker, spec.image, { onProgress: spec.onProgress, signal })
     }
   }
@@ -99,6 +101,28 @@ async function startCreated(
   if (spec.stdin !== undefined) attached.end(spec.stdin)
   return openContainer({ id: spec.id, docker, container, attached, exit })
 }
+
+/**
+ * An engine that stops refuses for reasons of its own, before it is gone: then that it goes is the
+ * cause. Whoever gets another answer waits for some seconds in vain.
+ */
+async function causeOf(docker: Docker, error: unknown): Promise<unknown> {
+  if ((statusOf(error) ?? 0) < 500 || NOT_FOUND.test(engineMessage(error))) return error
+  const deadline = Date.now() + LAST_WORDS_MS
+  for (;;) {
+    const gone = await docker.ping().then(
+      () => undefined,
+      (failure: unknown) => failure,
+    )
+    if (gone !== undefined && isEngineLost(gone)) return gone
+    if (Date.now() > deadline) return error
+    await sleep(PING_MS)
+  }
+}
+
+/** How long an engine answers that has let go of its containers. */
+const LAST_WORDS_MS = 3_000
+const PING_MS = 200
 
 /** What the engine says when there is no such program in the image. */
 const NOT_FOUND =

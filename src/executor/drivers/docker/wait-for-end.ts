@@ -53,7 +53,12 @@ export function createEnd({ docker, container, exit }: EndOptions): End {
       const isKilled = KILLED.has(exitCode) && !isOutOfMemory && !isOurKill
       const isLost =
         state.Status === 'created' ||
-        (isKilled && (wasAway || (await wasKilledFromOutside(docker, container.id, state))))
+        (isKilled &&
+          (wasAway ||
+            (await wasKilledFromOutside(docker, container.id, {
+              state,
+              isWatched: code !== undefined,
+            }))))
       return { exitCode, isOutOfMemory, isLost }
     } catch (error) {
       // somebody has removed it
@@ -77,25 +82,33 @@ export function createEnd({ docker, container, exit }: EndOptions): End {
 
 /**
  * True when somebody had the engine kill it: an engine that stops does so with all that it runs. What
- * a container does to itself is no event.
+ * a container does to itself is no event. One whose end the engine does not know to have happened ends
+ * with that engine, if it was watched all the time.
  */
 async function wasKilledFromOutside(
   docker: Docker,
   id: string,
-  state: { FinishedAt: string },
+  { state, isWatched }: { state: { FinishedAt: string }; isWatched: boolean },
 ): Promise<boolean> {
   // by the engine's clock, which may be another machine's; of this container all events will do
-  const until = Date.parse(state.FinishedAt) / 1_000 + 0.001
-  const filters = { container: [id], event: ['kill'] }
+  const until = Date.parse(state.FinishedAt) / 1_000 + EVENT_DELAY_S
+  const filters = { container: [id], event: ['kill', 'die'] }
   try {
     const events = await docker.getEvents({ since: 1, until, filters })
-    for await (const _ of events as AsyncIterable<unknown>) return true
-    return false
+    let text = ''
+    for await (const bytes of events as AsyncIterable<Buffer>) {
+      text += bytes.toString()
+      if (text.includes('"status":"kill"')) return true
+    }
+    return isWatched && !text.includes('"status":"die"')
   } catch (error) {
     if (isEngineLost(error)) return true
     throw error
   }
 }
+
+/** An engine notes a kill when it is done: the container may have ended by then. */
+const EVENT_DELAY_S = 0.5
 
 /** Needs no second look: nothing was killed. */
 const SUCCESS: ExitStatus = { exitCode: 0, isOutOfMemory: false, isLost: false }
