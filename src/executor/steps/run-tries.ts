@@ -170,8 +170,9 @@ function toGuest({ context, identity: { step }, effect }: TriesOptions, log: Log
 
 /** Hands the guest what is stored of a step's output and was not handed over yet. */
 export async function handStored(context: RunContext, step: number, effect: Effect): Promise<void> {
-  const chunks = context.findStoredOutput(step).chunks(effect.outputSeq)
-  for (const { stream, bytes, seq } of chunks) {
+  const stored = context.findStoredOutput(step)
+  const after = Math.max(effect.outputSeq, stored.noteSeq)
+  for (const { stream, bytes, seq } of stored.chunks(after)) {
     const text = context.decoders.decode(step, stream, bytes)
     if (text !== '') await effect.output(stream, text, seq)
   }

@@ -129,6 +129,26 @@ test('a kept step hands its output to the pipeline, piece by piece', async (t) =
   assert.equal(after, before)
 })
 
+test('what was noted about its start is not handed over as output of a kept step', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+  let heard = ''
+  await runtime.run({
+    name: 'loud', command: { path: 'warn', args: ['oops'] },
+    onOutput: (_stream, data) => { heard += data },
+  })
+  console.log(heard)
+  if (n === 1) throw new Error('first')
+  await say('end', 'x')`),
+  )
+  run.machine.progress = 'pulling\n'
+  await run.attempt()
+  assert.equal(run.output(1), 'pulling\noops')
+  assert.deepEqual(await resume(run), ['end'])
+  assert.equal(run.output(0), 'oops\noops\n')
+})
+
 test('volumes went with the end of the run: steps with mounts, sandboxes and reads are done again', async (t) => {
   const run = await attempts.open(
     t,
