@@ -12,6 +12,8 @@ export type Action =
   | 'run.list'
   | 'run.read'
   | 'run.stop'
+  | 'run.resume'
+  | 'run.retrigger'
   | 'server.read'
   /** Probes and assets: not even sign-in will guard them. */
   | 'public'

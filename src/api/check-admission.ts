@@ -3,10 +3,13 @@ import type { Pipelines } from '../shared/db/pipelines.js'
 import type { Runs } from '../shared/db/runs.js'
 
 /** Why no run of a pipeline is accepted now. */
-export type Refusal =
-  | { outcome: 'pipeline_not_found' }
-  | { outcome: 'paused' }
-  | { outcome: 'queue_full'; inFlight: number; maxInFlight: number }
+export type Refusal = { outcome: 'pipeline_not_found' } | { outcome: 'paused' } | QueueFull
+
+export interface QueueFull {
+  outcome: 'queue_full'
+  inFlight: number
+  maxInFlight: number
+}
 
 export interface AdmissionTables {
   pipelines: Pick<Pipelines, 'findPaused'>
@@ -14,8 +17,11 @@ export interface AdmissionTables {
   executors: Pick<ReturnType<typeof createExecutors>, 'totalCapacity'>
 }
 
-export interface AdmissionQuery {
+export interface AdmissionQuery extends CapacityQuery {
   pipelineId: string
+}
+
+export interface CapacityQuery {
   maxQueueSize: number
   now: number
   /** How many are queued, up to a limit. */
@@ -27,12 +33,20 @@ export interface AdmissionQuery {
  * it will be; before that it spares a large upload that would be refused in the end.
  */
 export function checkAdmission(
-  { pipelines, runs, executors }: AdmissionTables,
-  { pipelineId, maxQueueSize, now, count = runs.countQueued }: AdmissionQuery,
+  tables: AdmissionTables,
+  { pipelineId, ...query }: AdmissionQuery,
 ): Refusal | { outcome: 'free'; queued: number } {
-  const isPaused = pipelines.findPaused(pipelineId)
+  const isPaused = tables.pipelines.findPaused(pipelineId)
   if (isPaused === undefined) return { outcome: 'pipeline_not_found' }
   if (isPaused) return { outcome: 'paused' }
+  return checkCapacity(tables, query)
+}
+
+/** Whether there is room for one more run, executed or queued. */
+export function checkCapacity(
+  { runs, executors }: Pick<AdmissionTables, 'runs' | 'executors'>,
+  { maxQueueSize, now, count = runs.countQueued }: CapacityQuery,
+): QueueFull | { outcome: 'free'; queued: number } {
   const capacity = executors.totalCapacity(now)
   const running = runs.countRunning(capacity)
   const allowed = capacity - running + maxQueueSize

@@ -16,6 +16,7 @@ import { addPipelineRoutes } from './routes/pipelines.js'
 import { addProbeRoutes } from './routes/probes.js'
 import { addRunEventRoutes } from './routes/run-events.js'
 import { addRunLogRoutes } from './routes/run-logs.js'
+import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
@@ -36,6 +37,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
   addRunRoutes(table, context)
+  addRestartRoutes(table, context)
   addTaskRoutes(table, context)
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)

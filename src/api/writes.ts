@@ -1,7 +1,9 @@
-import { checkAdmission, type Refusal } from './check-admission.js'
-import type { RunStatus } from '../shared/contract/statuses.js'
+import { checkAdmission, checkCapacity, type QueueFull, type Refusal } from './check-admission.js'
+import { isTerminal, type RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import type { Db } from '../shared/db/open.js'
+import { createJournal } from '../shared/db/journal.js'
+import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
@@ -24,6 +26,8 @@ export function createOperations(db: Db) {
   const executors = createExecutors(db)
   const secrets = createSecrets(db)
   const uploads = createUploads(db)
+  const journal = createJournal(db)
+  const reusable = createReusableResults(db)
 
   return {
     /**
@@ -61,9 +65,32 @@ export function createOperations(db: Db) {
       })
       if (checked.outcome !== 'free') return checked
       notes.set(QUEUED, checked.queued + 1)
-      const accepted = runs.insert(run, now)
+      const accepted = runs.insert({ ...run, hasUpload: upload !== undefined }, now)
       if (upload !== undefined) uploads.insert(run.id, upload)
       return { outcome: 'accepted', run: accepted }
+    },
+
+    /**
+     * Puts a run that has ended into the queue again, as its next generation. What its steps came to
+     * stands where it may; with `from`, only of those that were asked for before that step.
+     */
+    restartRun({ runId, from, maxQueueSize, now }: RestartRun, notes: Notes): RestartResult {
+      const run = runs.find(runId)
+      if (!run) return { outcome: 'not_found' }
+      if (from === undefined ? run.status !== 'failed' : !isTerminal(run.status))
+        return { outcome: 'wrong_status' }
+      const beforeEffect = from === undefined ? null : findEffect(runId, from)
+      if (beforeEffect === undefined) return { outcome: 'step_not_found' }
+      if (run.hasUpload) return { outcome: 'workdir_gone' }
+      const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
+      const checked = checkCapacity({ runs, executors }, { maxQueueSize, now, count })
+      if (checked.outcome !== 'free') return checked
+      notes.set(QUEUED, checked.queued + 1)
+      reusable.collect(runId, beforeEffect)
+      journal.clear(runId)
+      tasks.setAside(runId, run.generation)
+      runs.restart(runId, tasks.maxStep(runId))
+      return { outcome: 'restarted' }
     },
 
     /** Ends a queued run at once; asks the executor of a running one. */
@@ -94,6 +121,12 @@ export function createOperations(db: Db) {
   function findMissingKey(scope: string, given: readonly EncryptedSecret[]): string | undefined {
     const keys = new Set(given.map(({ key }) => key))
     return secrets.listKeys(scope).find((key) => !keys.has(key) && !isReservedSecret(key))
+  }
+
+  /** Of a step of the run's last generation: its place in the order of calls. */
+  function findEffect(runId: string, from: number | string): number | undefined {
+    const task = typeof from === 'number' ? tasks.findStep(runId, from) : tasks.find(runId, from)
+    return task?.effect ?? undefined
   }
 
   function stopRun(runId: string, by: string, now: number): StopResult {
@@ -155,6 +188,23 @@ export interface AdmitRun {
 }
 
 export type Admission = { outcome: 'accepted'; run: Run } | Refusal
+
+export interface RestartRun {
+  runId: string
+  /** A step's number or its absolute path; undefined: the run failed and goes on. */
+  from?: number | string | undefined
+  maxQueueSize: number
+  now: number
+}
+
+export type RestartResult =
+  | { outcome: 'restarted' }
+  | { outcome: 'not_found' }
+  | { outcome: 'wrong_status' }
+  | { outcome: 'step_not_found' }
+  /** It had a working directory of its own. */
+  | { outcome: 'workdir_gone' }
+  | QueueFull
 
 export interface StopRun {
   runId: string

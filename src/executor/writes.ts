@@ -14,7 +14,7 @@ import {
 import { createRunCleanups } from '../shared/db/run-cleanups.js'
 import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
-import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
+import { createTasks, type NewTask, type TaskEnd } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
 import { mergePatch } from './steps/merge-patch.js'
 
@@ -77,7 +77,8 @@ export function createOperations(db: Db) {
     record({ claim, entries, changes, now }: RecordEffect): boolean {
       if (!runs.isOwned(claim)) return false
       for (const entry of entries) journal.append(claim, entry)
-      for (const change of changes) applyChange(claim, change, now)
+      const effect = entries.find(({ kind }) => kind === 'intent')?.effect ?? null
+      for (const change of changes) applyChange(claim, change, { effect, now })
       return true
     },
 
@@ -108,10 +109,17 @@ export function createOperations(db: Db) {
     }
   }
 
-  function applyChange(claim: Claim, change: TaskChange, now: number): void {
+  function applyChange(
+    claim: Claim,
+    change: TaskChange,
+    { effect, now }: { effect: number | null; now: number },
+  ): void {
     switch (change.type) {
       case 'insert':
-        tasks.insert(claim, change.task)
+        tasks.insert(claim, { ...change.task, effect })
+        return
+      case 'reuse':
+        tasks.reuse(claim, { ...change.task, effect })
         return
       case 'start':
         tasks.start(claim, change.step, now)
@@ -183,7 +191,9 @@ export interface ReleaseRun {
 }
 
 export type TaskChange =
-  | { type: 'insert'; task: { step: number; path: string; name: string } }
+  | { type: 'insert'; task: Omit<NewTask, 'effect'> }
+  /** What it came to in an earlier generation of the run stands. */
+  | { type: 'reuse'; task: { step: number; path: string } }
   | { type: 'start'; step: number }
   | { type: 'finish'; step: number; end: TaskEnd }
   /** It was lost and runs again. */

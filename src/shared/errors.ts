@@ -59,6 +59,8 @@ export const ERROR_CODES = [
   // runs
   'run_not_found',
   'run_not_in_flight',
+  'run_not_resumable',
+  'workdir_gone',
   'task_not_found',
   'queue_full',
   'lease_lost',

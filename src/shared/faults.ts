@@ -27,6 +27,7 @@ export type FaultPoint =
   | 'run.cleaned'
   // the api
   | 'api.run.admitted'
+  | 'api.run.restarted'
 
 interface Fault {
   point: string

@@ -23,6 +23,9 @@ const ROUTES: Record<string, Action> = {
   'GET /api/runs': 'run.list',
   'GET /api/runs/:run_id/status': 'run.read',
   'POST /api/runs/:run_id/stop': 'run.stop',
+  'POST /api/runs/:run_id/resume': 'run.resume',
+  'POST /api/runs/:run_id/rerun': 'run.resume',
+  'POST /api/runs/:run_id/retrigger': 'run.retrigger',
   'GET /api/runs/:run_id/tasks': 'run.read',
   'GET /api/runs/:run_id/logs': 'run.read',
   'GET /api/runs/:run_id/events': 'run.read',
@@ -35,6 +38,8 @@ const ROUTES: Record<string, Action> = {
   'GET /runs/:id': 'run.read',
   'GET /runs/:id/tasks': 'run.read',
   'POST /runs/:id/stop': 'run.stop',
+  'POST /runs/:id/resume': 'run.resume',
+  'POST /runs/:id/retrigger': 'run.retrigger',
 }
 
 test('every route is classified', async (t) => {

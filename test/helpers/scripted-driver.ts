@@ -21,6 +21,8 @@ export interface Machine {
   containers: Map<string, ScriptedContainer>
   /** Set to make starts fail with it. */
   failure: Error | undefined
+  /** Set to make starts tell of their progress. */
+  progress: string | undefined
   open(): Driver
   openGate(): void
 }
@@ -39,6 +41,7 @@ export function createMachine(): Machine {
     kills: [],
     containers: new Map(),
     failure: undefined,
+    progress: undefined,
     open: () => openDriver(machine, gate.promise),
     openGate: () => gate.resolve(),
   }
@@ -53,6 +56,7 @@ function openDriver(machine: Machine, gate: Promise<void>): Driver {
     spec.beforeStart?.()
     const there = machine.containers.get(id)
     if (there) return toContainer(machine, id, there)
+    if (machine.progress !== undefined && 'onProgress' in spec) spec.onProgress?.(machine.progress)
     const made: ScriptedContainer = {
       chunks: [],
       size: { stdout: 0, stderr: 0 },

@@ -1,7 +1,8 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
-import type { Task } from '../../shared/db/tasks.js'
+import { EARLIER, type Task } from '../../shared/db/tasks.js'
+import { isKept } from '../wire/task.js'
 import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
 import { triggerOf } from './pipeline-page.js'
@@ -26,6 +27,8 @@ export interface RunPageProps {
   omitted: number
   /** Of the run's console. */
   console: OutputHead
+  /** Runs that failed may be resumed. */
+  canResume: boolean
   now: number
 }
 
@@ -33,7 +36,7 @@ const WAITS_FOR_SLOT = 'Waits for a free slot: runs are taken in the order in wh
 
 /** A run with its steps and their output; a script keeps it up to date. */
 export function renderRunPage(props: RunPageProps): string {
-  const { site, run, pipeline, steps, omitted, now } = props
+  const { site, run, pipeline, steps, omitted, canResume, now } = props
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
   return renderPage({
@@ -64,6 +67,26 @@ export function renderRunPage(props: RunPageProps): string {
                 Stop Run
               </button>
             </form>
+            {canResume && !run.hasUpload && (
+              <form
+                id="run-resume-form"
+                method="post"
+                action={`/runs/${run.id}/resume`}
+                hidden={run.status !== 'failed'}
+              >
+                <button class="btn">Resume Run</button>
+              </form>
+            )}
+            {!run.hasUpload && (
+              <form
+                id="run-retrigger-form"
+                method="post"
+                action={`/runs/${run.id}/retrigger`}
+                hidden={isActive}
+              >
+                <button class="btn">Run Again</button>
+              </form>
+            )}
             <a class="btn" href={`/api/runs/${run.id}/status`}>
               Run JSON
             </a>
@@ -116,6 +139,7 @@ export function renderRunPage(props: RunPageProps): string {
               step={task.step}
               name={task.name}
               task={task}
+              note={noteOf(run, task)}
               head={head}
               now={now}
             />
@@ -144,11 +168,13 @@ interface StepProps {
   name: string
   /** The console has none. */
   task?: Task
+  /** How it belongs to a run that was resumed. */
+  note?: string
   head: OutputHead
   now: number
 }
 
-function Step({ runId, step, name, task, head, now }: StepProps) {
+function Step({ runId, step, name, task, note = '', head, now }: StepProps) {
   const isConsole = step === 0
   const isOpen = task ? FAILED.has(task.status) || task.status === 'running' : isConsole
   return (
@@ -163,6 +189,7 @@ function Step({ runId, step, name, task, head, now }: StepProps) {
       <summary>
         <span class="badge">{!isConsole && <StatusPill status={task?.status ?? 'pending'} />}</span>
         <span class="name">{visibleText(name)}</span>
+        {note !== '' && <span class="dim">{note}</span>}
         <span class="exit dim">{task?.code ? `exit ${task.code}` : ''}</span>
         <span class="elapsed">
           {task && <Elapsed start={task.startedAt} end={task.completedAt} now={now} />}
@@ -182,6 +209,11 @@ function Step({ runId, step, name, task, head, now }: StepProps) {
       </div>
     </details>
   )
+}
+
+function noteOf(run: Run, task: Task): string {
+  if (isKept(task, run.stepBase)) return 'kept'
+  return task.path.startsWith(`/pipeline/${run.id}/${EARLIER}/`) ? 'earlier' : ''
 }
 
 function Args({ run }: { run: Run }) {

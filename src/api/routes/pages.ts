@@ -8,6 +8,7 @@ import { readOutputHead } from '../read-output-head.js'
 import { readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { redirect, sendHtml } from '../send.js'
+import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { admitRun } from './triggers.js'
 
@@ -98,7 +99,7 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, tasks, logs, now } = context
+  const { site, config, tasks, logs, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -123,10 +124,32 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       console: readHead(0),
       steps: items.map((task) => ({ task, head: readHead(task.step) })),
       omitted: totalItems - items.length,
+      canResume: config.features.includes('resume'),
       now: now(),
     })
     sendHtml(response, 200, page)
   })
+
+  route(
+    'POST',
+    '/runs/:id/resume',
+    { action: 'run.resume', resource: RUN },
+    async (request, response) => {
+      const { id } = getRun(context, pathParam(request, 'id'))
+      await restartRun(context, id)
+      redirect(response, 303, `/runs/${id}/tasks`)
+    },
+  )
+
+  route(
+    'POST',
+    '/runs/:id/retrigger',
+    { action: 'run.retrigger', resource: RUN },
+    async (request, response) => {
+      const run = await retrigger(context, request, getRun(context, pathParam(request, 'id')))
+      redirect(response, 303, `/runs/${run.id}/tasks`)
+    },
+  )
 
   route(
     'POST',

@@ -24,27 +24,27 @@ export function addTaskRoutes({ route }: RouteTable, context: ApiContext): void 
     { action: 'run.read', resource: { kind: 'run', param: 'run_id' } },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      getRun(context, runId)
+      const { stepBase } = getRun(context, runId)
       const query = queryOf(request)
       const path = query.get('path')
       const withOutput = query.get('output') !== 'false'
       if (path !== null) {
         const task = tasks.find(runId, absolutePath(runId, path))
         if (!task) throw new AppError('task_not_found', 'task not found')
-        return sendTasks(context, response, [task], { withOutput })
+        return sendTasks(context, response, [task], { withOutput, stepBase })
       }
       if (!query.has('page') && !query.has('per_page'))
-        return sendTasks(context, response, listAll(context, runId), { withOutput })
+        return sendTasks(context, response, listAll(context, runId), { withOutput, stepBase })
       const page = readPage(query)
       const found = tasks.listPage(runId, page)
       const head = `${JSON.stringify(envelope(page, found)).slice(0, -1)},"items":`
-      await sendTasks(context, response, found.items, { withOutput, head, tail: '}' })
+      await sendTasks(context, response, found.items, { withOutput, stepBase, head, tail: '}' })
     },
   )
 }
 
 /** A task's path as it is stored; relative ones begin at the run. None leaves it. */
-function absolutePath(runId: string, path: string): string {
+export function absolutePath(runId: string, path: string): string {
   const root = `/pipeline/${runId}/`
   const resolved = posix.normalize(path.startsWith('/') ? path : `${root}${path}`)
   if (!resolved.startsWith(root))
@@ -62,11 +62,19 @@ function* listAll({ tasks }: ApiContext, runId: string): Generator<Task> {
   }
 }
 
+interface SendOptions {
+  withOutput: boolean
+  /** Of the run. */
+  stepBase: number
+  head?: string
+  tail?: string
+}
+
 async function sendTasks(
   context: ApiContext,
   response: Response,
   tasks: Iterable<Task>,
-  { withOutput, head = '', tail = '' }: { withOutput: boolean; head?: string; tail?: string },
+  { withOutput, stepBase, head = '', tail = '' }: SendOptions,
 ): Promise<void> {
   const body = openBodyStream(response, { 'Content-Type': 'application/json' })
   await body.write(`${head}[`)
@@ -74,7 +82,12 @@ async function sendTasks(
   for (const task of tasks) {
     const { step, name, path } = task
     // left open: the output is the payload's last field
-    const entry = JSON.stringify({ step, name, path, payload: toWirePayload(task) }).slice(0, -2)
+    const entry = JSON.stringify({
+      step,
+      name,
+      path,
+      payload: toWirePayload(task, stepBase),
+    }).slice(0, -2)
     await body.write(`${separator}${entry}`)
     if (withOutput) {
       await body.write(',"logs":[')

@@ -87,7 +87,7 @@ export function checkWouldAdmit(context: ApiContext, pipelineId: string): void {
   if (checked.outcome !== 'free') throw refused(checked, maxQueueSize)
 }
 
-function refused(refusal: Refusal, maxQueueSize: number): AppError {
+export function refused(refusal: Refusal, maxQueueSize: number): AppError {
   switch (refusal.outcome) {
     case 'pipeline_not_found':
       return new AppError('pipeline_not_found', 'pipeline not found')
@@ -102,7 +102,7 @@ function refused(refusal: Refusal, maxQueueSize: number): AppError {
   }
 }
 
-function serverStopping(): AppError {
+export function serverStopping(): AppError {
   return new AppError('server_stopping', 'the server is stopping and starts no new runs')
 }
 

@@ -14,6 +14,7 @@ export function toWireRun(run: Run) {
     ...(run.concurrencyGroup && { concurrency_group: run.concurrencyGroup }),
     ...(run.errorMessage && { error_message: run.errorMessage }),
     ...(run.status === 'queued' && run.waitReason && { waiting_reason: run.waitReason }),
+    ...(run.generation > 1 && { generation: run.generation }),
     ...(run.startedAt !== null && { started_at: formatTime(run.startedAt) }),
     ...(run.completedAt !== null && { completed_at: formatTime(run.completedAt) }),
     created_at: formatTime(run.createdAt),

@@ -2,7 +2,7 @@ import type { Task } from '../../shared/db/tasks.js'
 import { formatDuration, formatTime } from './time.js'
 
 /** A task's payload but for its output, which is never whole in memory. */
-export function toWirePayload(task: Task) {
+export function toWirePayload(task: Task, stepBase: number) {
   const { status, code, startedAt, completedAt, errorMessage } = task
   return {
     status,
@@ -11,5 +11,11 @@ export function toWirePayload(task: Task) {
       completedAt !== null && { elapsed: formatDuration(completedAt - startedAt) }),
     ...(code !== null && { code }),
     ...(errorMessage && { error_message: errorMessage }),
+    ...(isKept(task, stepBase) && { kept: true }),
   }
+}
+
+/** It was not done again: what it came to in an earlier generation of its run stands. */
+export function isKept({ effect, step }: Task, stepBase: number): boolean {
+  return typeof effect === 'number' && step <= stepBase
 }

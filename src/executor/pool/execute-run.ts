@@ -2,6 +2,7 @@ import { faultPoint } from '../../shared/faults.js'
 import { createJournal } from '../../shared/db/journal.js'
 import { openLazily } from '../../shared/db/open-lazily.js'
 import { logsPathOf, openDatabase, type Db } from '../../shared/db/open.js'
+import { createReusableResults } from '../../shared/db/reusable-results.js'
 import { createRunSecrets } from '../../shared/db/run-secrets.js'
 import type { RunOutcome } from '../../shared/db/runs.js'
 import { createSecrets } from '../../shared/db/secrets.js'
@@ -90,6 +91,7 @@ export async function executeRun(execution: Execution): Promise<RunOutcome> {
   const context: RunContext = {
     ...{ claim, driver, effects, logWriter, redactor, decoders, signal, now },
     pipelineId: pipeline.id,
+    stepBase: run.stepBase,
     secrets: createUsedSecrets({
       runId: run.id,
       masterKey: Buffer.from(task.masterKey),
@@ -109,6 +111,10 @@ export async function executeRun(execution: Execution): Promise<RunOutcome> {
     starting: new Set(),
     findTask: (step) => createTasks(main.get()).findStep(run.id, step),
     findStoredOutput: (step) => findStoredOutput(logs.get(), run.id, step),
+    findReusable: (argsHash, occurrence) =>
+      run.generation === 1
+        ? undefined
+        : createReusableResults(main.get()).find(run.id, argsHash, occurrence),
   }
   using _detaching = failWhenDetached(signal, effects)
   try {
@@ -154,6 +160,7 @@ async function runProgram(
       'console',
       createConsoleFunction({
         ...{ redactor, log: consoleLog, stored },
+        generation: run.generation,
         limitBytes: config.limits.logBytes,
         onFailure: (error) => effects.fail(error),
       }),

@@ -109,7 +109,7 @@ export function createEffects(options: EffectsOptions): Effects {
   const intentOf = (name: string, args: readonly unknown[], parent: number) => {
     const occurrence = occurrences.get(name) ?? 0
     occurrences.set(name, occurrence + 1)
-    const asked = { effect: ++effectCount, name, occurrence, parent, argsHash: hash(args) }
+    const asked = { effect: ++effectCount, name, occurrence, parent, argsHash: hashArgs(args) }
     const known = replay?.takeIntent(asked)
     if (known) return { intent: known, isRecorded: true }
     const intent: IntentEntry = { kind: 'intent', seq: ++seq, ...asked, at: now() }
@@ -272,7 +272,8 @@ export function createEffects(options: EffectsOptions): Effects {
 
 function nothing(): void {}
 
-function hash(args: readonly unknown[]): Buffer {
+/** What stands for the arguments of a call in the journal. */
+export function hashArgs(args: readonly unknown[]): Buffer {
   return createHash('sha256').update(JSON.stringify(args)).digest().subarray(0, 16)
 }
 

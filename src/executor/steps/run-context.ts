@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.js'
+import type { ReusableResult } from '../../shared/db/reusable-results.js'
 import type { Claim } from '../../shared/db/runs.js'
 import type { Task } from '../../shared/db/tasks.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
@@ -25,6 +26,8 @@ export type StopReason =
 export interface RunContext {
   claim: Claim
   pipelineId: string
+  /** Number of the last step of earlier generations of the run. */
+  stepBase: number
   driver: Driver
   effects: Effects
   logWriter: WriterClient<LogWrites>
@@ -47,6 +50,8 @@ export interface RunContext {
   starting: Set<Promise<unknown>>
   findTask(step: number): Task | undefined
   findStoredOutput(step: number): StoredOutput
+  /** What the n-th step with these arguments came to in an earlier generation of the run, if that stands. */
+  findReusable(argsHash: Uint8Array, occurrence: number): ReusableResult | undefined
   now: () => number
 }
 

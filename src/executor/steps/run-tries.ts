@@ -57,7 +57,7 @@ export async function runTries(options: TriesOptions): Promise<ContainerEnd> {
     isDurable: hasOnOutput,
   })
   const onOutput = hasOnOutput ? toGuest(options, log) : undefined
-  if (hasOnOutput && stored) await catchUp(options, stored.chunks(effect.outputSeq))
+  if (hasOnOutput && stored) await handStored(context, step, effect)
 
   for (let tryNumber = task?.tries ?? 1; ; tryNumber++) {
     const output = await openStepOutput({
@@ -168,12 +168,11 @@ function toGuest({ context, identity: { step }, effect }: TriesOptions, log: Log
   }
 }
 
-/** What an earlier attempt has stored and not got around to handing over. */
-async function catchUp(
-  { context, identity: { step }, effect }: TriesOptions,
-  chunks: Iterable<{ stream: OutputStream; bytes: Buffer; seq: number }>,
-): Promise<void> {
-  for (const { stream, bytes, seq } of chunks) {
+/** Hands the guest what is stored of a step's output and was not handed over yet. */
+export async function handStored(context: RunContext, step: number, effect: Effect): Promise<void> {
+  const stored = context.findStoredOutput(step)
+  const after = Math.max(effect.outputSeq, stored.noteSeq)
+  for (const { stream, bytes, seq } of stored.chunks(after)) {
     const text = context.decoders.decode(step, stream, bytes)
     if (text !== '') await effect.output(stream, text, seq)
   }

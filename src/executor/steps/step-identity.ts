@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { EARLIER } from '../../shared/db/tasks.js'
 
 /** Longest part of a container's name that shows the step's. */
 const SLUG_CHARS = 40
@@ -16,21 +17,30 @@ export interface StepIdentity {
 
 export interface StepIdentityOptions {
   runId: string
-  /** From 0; counts runs and sandboxes of a run together. */
+  /** From 0; counts runs and sandboxes of a run's generation together. */
   callIndex: number
+  /** Steps of earlier generations of the run. */
+  stepBase: number
   name: string
   /** Replaces the computed path; already confined to the run. */
   path?: string | undefined
 }
 
-export function identifyStep({ runId, callIndex, name, path }: StepIdentityOptions): StepIdentity {
-  const stepId = `${callIndex}-${name}`
+export function identifyStep({
+  runId,
+  callIndex,
+  stepBase,
+  ...named
+}: StepIdentityOptions): StepIdentity {
+  const { name, path } = named
+  const index = stepBase + callIndex
+  const stepId = `${index}-${name}`
   const hash = createHash('sha256').update(`ci-${runId}:${runId}:${stepId}:${name}`).digest('hex')
-  const containerId = [callIndex, slugOf(name), hash.slice(0, 8)]
+  const containerId = [index, slugOf(name), hash.slice(0, 8)]
     .filter((part) => part !== '')
     .join('-')
   return {
-    step: callIndex + 1,
+    step: index + 1,
     path: path ?? `/pipeline/${runId}/tasks/${callIndex}-${segmentOf(name)}`,
     name,
     containerId,
@@ -52,11 +62,13 @@ function segmentOf(name: string): string {
 
 /**
  * The path that a `storageKey` stands for: relative keys are below the run, absolute ones must be.
- * Undefined when it leads out of the run.
+ * Undefined when it leads out of the run, or among the steps of its earlier generations.
  */
 export function confineStorageKey(runId: string, key: string): string | undefined {
   const root = `/pipeline/${runId}/`
   const path = key.startsWith('/') ? key : root + key
   const hasDots = path.split('/').some((segment) => segment === '..' || segment === '.')
-  return path.startsWith(root) && path.length > root.length && !hasDots ? path : undefined
+  const isEarlier = path.startsWith(`${root}${EARLIER}/`)
+  const isFree = path.length > root.length && !hasDots && !isEarlier
+  return path.startsWith(root) && isFree ? path : undefined
 }

@@ -14,16 +14,21 @@ export interface StoredOutput {
   lastSeq: number
   bytes: number
   position: LogPosition | undefined
+  /** The chunks up to this one are notes about its start, which are no output; 0: there are none. */
+  noteSeq: number
   /** The chunks behind one, in order. */
   chunks(afterSeq: number): Iterable<LogChunk>
 }
 
 export function findStoredOutput(logs: Db, runId: string, step: number): StoredOutput {
   const chunks = createLogChunks(logs)
+  const position = createLogPositions(logs).find(runId, step)
   return {
     lastSeq: chunks.lastSeqOf(runId, step),
     bytes: chunks.sizeOfStep(runId, step),
-    position: createLogPositions(logs).find(runId, step),
+    position,
+    // of a later try it may be the note that the step was lost, which the guest hears
+    noteSeq: position?.try === 1 ? position.firstSeq : 0,
     *chunks(afterSeq) {
       let after = afterSeq
       for (;;) {
@@ -61,7 +66,8 @@ export function createRecordedOutput(
 ): RecordedOutput {
   return (step, { after, upTo }) => {
     const texts = { stdout: '', stderr: '' }
-    for (const { seq, stream, bytes } of findStoredOutput(logs(), runId, step).chunks(after)) {
+    const stored = findStoredOutput(logs(), runId, step)
+    for (const { seq, stream, bytes } of stored.chunks(Math.max(after, stored.noteSeq))) {
       texts[stream] += decoders.decode(step, stream, bytes)
       if (seq === upTo) return { stream, data: texts[stream] }
       if (seq > upTo) break

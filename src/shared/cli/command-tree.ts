@@ -9,6 +9,7 @@ import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
+import { runRerunCommand, runResumeCommand, runRetriggerCommand } from './commands/run-again.js'
 import { runLogsCommand } from './commands/run-logs.js'
 import { runLsCommand } from './commands/run-ls.js'
 import { runShowCommand } from './commands/run-show.js'
@@ -51,8 +52,16 @@ export const COMMAND_TREE: readonly CommandNode[] = [
   },
   {
     name: 'run',
-    summary: 'look at the runs of a server, and stop them',
-    commands: [runLsCommand, runShowCommand, runLogsCommand, runStopCommand],
+    summary: 'look at the runs of a server, stop them and run them again',
+    commands: [
+      runLsCommand,
+      runShowCommand,
+      runLogsCommand,
+      runStopCommand,
+      runResumeCommand,
+      runRerunCommand,
+      runRetriggerCommand,
+    ],
   },
   driversCommand,
   featuresCommand,

@@ -12,6 +12,7 @@ export const runSchema = z.looseObject({
   trigger_input: z.looseObject({ args: z.array(z.string()).optional() }).default({}),
   error_message: z.string().optional(),
   waiting_reason: z.string().optional(),
+  generation: z.number().optional(),
   created_at: z.string().default(''),
   started_at: z.string().optional(),
   completed_at: z.string().optional(),
@@ -29,6 +30,7 @@ const taskSchema = z.object({
     elapsed: z.string().optional(),
     code: z.number().optional(),
     error_message: z.string().optional(),
+    kept: z.boolean().optional(),
   }),
 })
 export type RemoteTask = z.infer<typeof taskSchema>

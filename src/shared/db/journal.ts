@@ -67,6 +67,7 @@ export function createJournal(db: Db) {
     `select kind, seq, effect, outcome, at
      from journal where run_id = ? and kind <> 'intent' and seq > ? order by seq limit ?`,
   )
+  const clear = db.prepare<[string]>('delete from journal where run_id = ?')
   const one = db.prepare<[string, number]>(
     'select kind, seq, effect, outcome, value, at from journal where run_id = ? and seq = ?',
   )
@@ -75,6 +76,9 @@ export function createJournal(db: Db) {
     /** False: the claim no longer owns the run, and nothing was written. */
     append: (claim: Claim, entry: JournalEntry): boolean =>
       insert.run({ ...EMPTY, ...claim, ...entry }).changes === 1,
+
+    /** Its run starts anew. */
+    clear: (runId: string): void => void clear.run(runId),
 
     isEmpty: (runId: string): boolean => isEmpty.get(runId) === 1,
 

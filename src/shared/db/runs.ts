@@ -13,6 +13,7 @@ import type { Page, PageOf } from './pipelines.js'
  * queued → running (a claim: attempt + 1) → success | failed | skipped
  * queued → failed (stopped before its claim)
  * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
+ * failed → queued (resumed), success | failed | skipped → queued (run again): the next generation
  * running → running (the lease ran out or was given up and an executor claims it: attempt + 1)
  *
  * Every change names the state it expects; a change of a running run names its attempt too, so an
@@ -23,6 +24,12 @@ export interface Run {
   pipelineId: string
   status: RunStatus
   attempt: number
+  /** From 1: how often its program was started anew, by a resume or a re-run. */
+  generation: number
+  /** Number of the last step of earlier generations. */
+  stepBase: number
+  /** It was given a working directory, which is gone when it has ended. */
+  hasUpload: boolean
   executorId: string | null
   /** How many executors in a row have died with it while its journal did not grow. */
   deaths: number
@@ -52,6 +59,7 @@ export interface NewRun {
   triggeredBy: string
   triggerInput: TriggerInput
   requestId: string
+  hasUpload?: boolean
 }
 
 export type RunOutcome =
@@ -91,8 +99,8 @@ export type Runs = ReturnType<typeof createRuns>
 export function createRuns(db: Db) {
   const byId = db.prepare<[string], Row>(`select ${COLUMNS} from runs where id = ?`)
   const insert = db.prepare<[Record<string, unknown>]>(
-    `insert into runs (id, pipeline_id, status, trigger_type, triggered_by, trigger_input, request_id, created_at)
-     values (@id, @pipelineId, 'queued', @triggerType, @triggeredBy, @triggerInput, @requestId, @now)`,
+    `insert into runs (id, pipeline_id, status, trigger_type, triggered_by, trigger_input, request_id, has_upload, created_at)
+     values (@id, @pipelineId, 'queued', @triggerType, @triggeredBy, @triggerInput, @requestId, @hasUpload, @now)`,
   )
   const countUpTo = (status: 'queued' | 'running') =>
     db
@@ -102,6 +110,8 @@ export function createRuns(db: Db) {
       .pluck()
   const queuedUpTo = countUpTo('queued')
   const runningUpTo = countUpTo('running')
+  // what its earlier generation has left is removed first, by its names: they may be used again
+  const isClean = 'not exists (select 1 from run_cleanups where run_id = runs.id)'
   // a lease that expires at 0 was given up in order
   const journalSeq = '(select coalesce(max(seq), 0) from journal where run_id = runs.id)'
   const claimable = db.prepare<[Record<string, unknown>], Claimable>(
@@ -111,7 +121,7 @@ export function createRuns(db: Db) {
          from runs where status = 'running' and lease_expires_at <= @now
        union all
        select id, seq, deaths, claimed_seq, 0 as died, ${journalSeq} as journalSeq
-         from runs where status = 'queued' and coalesce(available_at, 0) <= @now)
+         from runs where status = 'queued' and coalesce(available_at, 0) <= @now and ${isClean})
      order by seq limit @limit`,
   )
   const claim = db.prepare<[Record<string, unknown>]>(
@@ -151,6 +161,14 @@ export function createRuns(db: Db) {
        completed_at = @now, stop_requested_at = @now, stop_requested_by = @by
      where id = @runId and status = 'queued'`,
   )
+  const restart = db.prepare<[Record<string, unknown>]>(
+    `update runs set status = 'queued', generation = generation + 1, step_base = @stepBase,
+       error_code = '', error_message = '', stop_requested_at = null, stop_requested_by = '',
+       started_at = null, completed_at = null, available_at = null,
+       wait_reason = iif(${isClean}, '', @cleanUpReason),
+       deaths = 0, claimed_seq = 0, program_version = null, driver = null
+     where id = @runId and status in ('success', 'failed', 'skipped')`,
+  )
   const requestStop = db.prepare<[Record<string, unknown>]>(
     `update runs set stop_requested_at = @now, stop_requested_by = @by
      where id = @runId and status = 'running' and stop_requested_at is null`,
@@ -165,7 +183,8 @@ export function createRuns(db: Db) {
   )
   const hasClaimable = db
     .prepare<[{ now: number }], number>(
-      `select exists (select 1 from runs where status = 'queued' and coalesce(available_at, 0) <= @now)
+      `select exists (select 1 from runs where status = 'queued' and coalesce(available_at, 0) <= @now
+           and ${isClean})
          or exists (select 1 from runs where status = 'running' and lease_expires_at <= @now)`,
     )
     .pluck()
@@ -190,7 +209,13 @@ export function createRuns(db: Db) {
     find: (id: string): Run | undefined => fromOptionalRow(byId.get(id)),
 
     insert(run: NewRun, now: number): Run {
-      insert.run({ ...run, triggerInput: JSON.stringify(run.triggerInput), now })
+      const { hasUpload = false, triggerInput } = run
+      insert.run({
+        ...run,
+        triggerInput: JSON.stringify(triggerInput),
+        hasUpload: Number(hasUpload),
+        now,
+      })
       return fromRow(byId.get(run.id))
     },
 
@@ -252,6 +277,13 @@ export function createRuns(db: Db) {
       failQueued.run({ runId, by, errorCode: error.code, errorMessage: error.message, now })
         .changes === 1,
 
+    /**
+     * Puts a run that has ended into the queue as its next generation, with the pipeline's program and
+     * driver of then. Part of the transaction that puts its tasks and its journal aside.
+     */
+    restart: (runId: string, stepBase: number): boolean =>
+      restart.run({ runId, stepBase, cleanUpReason: WAITS_FOR_CLEANUP }).changes === 1,
+
     /** Asks the owner of a running run to stop it. False when it is not running or was asked already. */
     requestStop: (runId: string, by: string, now: number): boolean =>
       requestStop.run({ runId, by, now }).changes === 1,
@@ -285,7 +317,8 @@ interface Claimable {
   journalSeq: number
 }
 
-const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, executor_id as executorId,
+const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, generation,
+  step_base as stepBase, has_upload as hasUpload, executor_id as executorId,
   deaths, coalesce(program_version, 0) as programVersion, coalesce(driver, '') as driver,
   trigger_type as triggerType, triggered_by as triggeredBy, trigger_input as triggerInput,
   request_id as requestId, concurrency_group as concurrencyGroup, error_code as errorCode,
@@ -293,7 +326,9 @@ const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, executor_id as 
   stop_requested_by as stopRequestedBy, wait_reason as waitReason, created_at as createdAt, started_at as startedAt,
   completed_at as completedAt`
 
-type Row = Omit<Run, 'triggerInput'> & { triggerInput: string }
+const WAITS_FOR_CLEANUP = 'what it left behind when it ended is removed first'
+
+type Row = Omit<Run, 'triggerInput' | 'hasUpload'> & { triggerInput: string; hasUpload: number }
 
 function fromOptionalRow(row: Row | undefined): Run | undefined {
   return row && fromRow(row)
@@ -301,7 +336,11 @@ function fromOptionalRow(row: Row | undefined): Run | undefined {
 
 function fromRow(row: Row | undefined): Run {
   if (!row) throw new Error('a run is not there in the transaction that wrote it')
-  return { ...row, triggerInput: triggerInputSchema.parse(JSON.parse(row.triggerInput)) }
+  return {
+    ...row,
+    hasUpload: row.hasUpload === 1,
+    triggerInput: triggerInputSchema.parse(JSON.parse(row.triggerInput)),
+  }
 }
 
 function outcomeColumns(outcome: RunOutcome) {

@@ -18,6 +18,16 @@ export interface Task {
   errorMessage: string
   /** How often it was started: more than once only when it was lost. */
   tries: number
+  /** The journal's effect that it belongs to; null: it belongs to an earlier generation of its run. */
+  effect: number | null
+}
+
+export interface NewTask {
+  step: number
+  path: string
+  name: string
+  effect?: number | null
+  hasMounts?: boolean
 }
 
 export interface TaskEnd {
@@ -32,9 +42,20 @@ export type Tasks = ReturnType<typeof createTasks>
 export function createTasks(db: Db) {
   const owned = `exists (select 1 from runs where id = @runId and status = 'running' and attempt = @attempt)`
   const insert = db.prepare<[Record<string, unknown>]>(
-    `insert into tasks (run_id, step, path, name, status)
-     select @runId, @step, @path, @name, 'pending' where ${owned}`,
+    `insert into tasks (run_id, step, path, name, status, effect, has_mounts)
+     select @runId, @step, @path, @name, 'pending', @effect, @hasMounts where ${owned}`,
   )
+  const reuse = db.prepare<[Record<string, unknown>]>(
+    `update tasks set path = @path, effect = @effect
+     where run_id = @runId and step = @step and effect is null and ${owned}`,
+  )
+  const setAside = db.prepare<[Record<string, unknown>]>(
+    `update tasks set effect = null, path = @to || substr(path, length(@from) + 1)
+     where run_id = @runId and effect is not null`,
+  )
+  const maxStep = db
+    .prepare<[string], number>('select coalesce(max(step), 0) from tasks where run_id = ?')
+    .pluck()
   const start = db.prepare<[Record<string, unknown>]>(
     `update tasks set status = 'running', started_at = @now
      where run_id = @runId and step = @step and status = 'pending' and ${owned}`,
@@ -78,8 +99,23 @@ export function createTasks(db: Db) {
     .pluck()
 
   return {
-    insert: (claim: Claim, task: { step: number; path: string; name: string }): boolean =>
-      insert.run({ ...claim, ...task }).changes === 1,
+    insert: (claim: Claim, { hasMounts = false, effect = null, ...task }: NewTask): boolean =>
+      insert.run({ ...claim, ...task, effect, hasMounts: Number(hasMounts) }).changes === 1,
+
+    /** A task of an earlier generation is one of this generation, as it is. */
+    reuse: (claim: Claim, task: { step: number; path: string; effect: number | null }): boolean =>
+      reuse.run({ ...claim, ...task }).changes === 1,
+
+    /** Puts the tasks of a generation below `earlier/`; the next one's have their paths then. */
+    setAside: (runId: string, generation: number): void =>
+      void setAside.run({
+        runId,
+        from: `/pipeline/${runId}/`,
+        to: `/pipeline/${runId}/${EARLIER}/${generation}/`,
+      }),
+
+    /** The highest number of a run's tasks; 0 when there are none. */
+    maxStep: (runId: string): number => maxStep.get(runId) ?? 0,
 
     start: (claim: Claim, step: number, now: number): boolean =>
       start.run({ ...claim, step, now }).changes === 1,
@@ -123,5 +159,8 @@ export function createTasks(db: Db) {
   }
 }
 
+/** First segment of the paths of tasks that belong to an earlier generation of their run. */
+export const EARLIER = 'earlier'
+
 const COLUMNS = `run_id as runId, step, path, name, status, code, started_at as startedAt,
-  completed_at as completedAt, error_message as errorMessage, tries`
+  completed_at as completedAt, error_message as errorMessage, tries, effect`

@@ -392,3 +392,20 @@ function isRunning(run: TestRun): boolean {
 function hasRow(run: TestRun, name: string): boolean {
   return run.main.prepare('select 1 from journal where name = ?').get(name) !== undefined
 }
+
+test('what was noted about a start is not handed over as its output when that is replayed', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+  let heard = ''
+  await runtime.run({
+    name: 'loud', command: { path: 'warn', args: ['oops'] },
+    onOutput: (_stream, data) => { heard += data },
+  })
+  await runtime.run({ name: 'next', command: { path: 'say', args: [heard] } })`),
+  )
+  run.machine.progress = 'pulling\n'
+  await dieAtTheEnd(run)
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  assert.equal(run.output(2), 'pulling\noops')
+})

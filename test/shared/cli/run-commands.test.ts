@@ -215,3 +215,35 @@ describe('drivers and features', () => {
     )
   })
 })
+
+describe('run resume, rerun and retrigger', () => {
+  it('puts a failed run into the queue again', async (t) => {
+    const { runId, run, end } = await start(t)
+    const early = await run('resume', runId)
+    assert.equal(early.code, 1)
+    assert.match(early.stderr, /only failed runs can be resumed/)
+    end('failed', 'why')
+    const { code, stdout, stderr } = await run('resume', runId)
+    assert.deepEqual([code, stdout], [0, `Run '${runId}' is resuming\n`], stderr)
+    assert.match((await run('show', runId)).stdout, /^Generation +2$/m)
+  })
+
+  it('runs one again from a step that it names', async (t) => {
+    const { api, runId, run, end } = await start(t)
+    const path = `/pipeline/${runId}/tasks/0-build`
+    api.tasks.insert({ runId, attempt: 1 }, { step: 1, path, name: 'build', effect: 1 })
+    end('success')
+    assert.match((await run('rerun', runId)).stderr, /--from is needed/)
+    const { code, stdout, stderr } = await run('rerun', runId, '--from', 'build')
+    assert.deepEqual([code, stdout], [0, `Run '${runId}' runs again from step 'build'\n`], stderr)
+    assert.match((await run('show', runId)).stdout, /build +\S+ \(earlier\)/)
+  })
+
+  it('starts a new run with the same input', async (t) => {
+    const { api, runId, run } = await start(t)
+    const { code, stdout } = await run('retrigger', runId)
+    assert.equal(code, 0)
+    const [, newId = ''] = /triggered again \(run: (\S+)\)/.exec(stdout) ?? []
+    assert.equal(api.runs.find(newId)?.status, 'queued')
+  })
+})

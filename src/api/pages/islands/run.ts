@@ -119,6 +119,8 @@ function showRun({
   showStatus(getElement('#run-status-badge'), status)
   getElement('#run-live-badge').hidden = !isActive
   getElement('#run-stop-form').hidden = !isActive
+  showForm('#run-resume-form', status === 'failed')
+  showForm('#run-retrigger-form', !isActive)
   const waiting = getElement('#run-waiting')
   waiting.hidden = status !== 'queued'
   if (reason !== undefined) waiting.textContent = `Waiting: ${reason}`
@@ -129,6 +131,12 @@ function showRun({
   getElement('strong', alert).textContent = status === 'skipped' ? 'Run skipped' : 'Run failed'
   getElement('pre', alert).textContent = error
   document.title = `${LOOKS[status]?.[1] ?? status}: ${document.title.replace(/^\w+: /, '')}`
+}
+
+/** Not every page has it. */
+function showForm(selector: string, isShown: boolean): void {
+  const form = document.querySelector<HTMLElement>(selector)
+  if (form) form.hidden = !isShown
 }
 
 function showTask(task: TaskNews): void {

@@ -13,7 +13,9 @@ import {
 import { patiently } from '../../steps/infrastructure.js'
 import type { RunContext } from '../../steps/run-context.js'
 import { runStep } from '../../steps/run-step.js'
+import { createReusedSteps, reuseStep } from '../../steps/reuse-steps.js'
 import { createSandboxes } from '../../steps/sandboxes.js'
+import type { TaskChange } from '../../writes.js'
 import type { EffectRequest } from '../effect.js'
 import { readVolumeFiles } from './read-volume-files.js'
 
@@ -30,6 +32,8 @@ export type AsyncFunction = (args: readonly unknown[]) => Plan
  */
 export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunction> {
   const sandboxes = createSandboxes(context)
+  const reused = createReusedSteps(context)
+  const { stepBase } = context
   const { runId } = context.claim
   let callIndex = 0
   let unnamedVolumes = 0
@@ -41,22 +45,30 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         'request_invalid',
         `invalid input: storageKey: it must stay below /pipeline/${runId}/`,
       )
-    return identifyStep({ runId, callIndex: callIndex++, name, path })
+    return identifyStep({ runId, callIndex: callIndex++, stepBase, name, path })
   }
-  const begin = ({ step, path, name }: StepIdentity): Plan['begin'] => [
-    { type: 'insert', task: { step, path, name } },
+  const begin = ({ step, path, name }: StepIdentity, hasMounts = false): TaskChange[] => [
+    { type: 'insert', task: { step, path, name, hasMounts } },
   ]
 
   return new Map<string, AsyncFunction>([
     [
       'runtime.run',
-      ([input, hasOnOutput]) => {
+      (args) => {
+        const [input, hasOnOutput] = args
         requireObject(input, 'run requires an input object')
         const config = parseGuestInput(runConfigSchema, 'input', input)
         const identity = identify(config.name, config.storageKey)
+        const earlier = reused.take(args)
+        if (earlier)
+          return {
+            step: earlier.step,
+            begin: [{ type: 'reuse', task: { step: earlier.step, path: identity.path } }],
+            action: (effect) => reuseStep(context, earlier, effect, hasOnOutput === true),
+          }
         return {
           step: identity.step,
-          begin: begin(identity) ?? [],
+          begin: begin(identity, Object.keys(config.mounts).length > 0),
           action: (effect) => runStep(context, identity, config, effect, hasOnOutput === true),
         }
       },
@@ -68,7 +80,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         const config = parseGuestInput(sandboxConfigSchema, 'startSandbox input', input)
         const identity = identify(`${config.name}-sandbox`)
         return {
-          begin: begin(identity) ?? [],
+          begin: begin(identity),
           action: (effect) => sandboxes.start(identity, config, effect),
           onResolved: (_value, effect) => sandboxes.known(identity, config, effect),
         }
@@ -84,7 +96,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         return {
           parent: sandboxes.effectOf(sandboxId),
           step: identity.step,
-          begin: begin(identity) ?? [],
+          begin: begin(identity),
           action: (effect) =>
             sandboxes.exec(sandboxId, identity, config, {
               effect,

@@ -16,14 +16,17 @@ export interface ConsoleOptions {
   limitBytes: number
   /** What earlier attempts have written: the guest prints it again, and it is not stored again. */
   stored: StoredOutput | undefined
+  /** Of the run: each prints all of its lines. */
+  generation: number
   onFailure(error: unknown): void
 }
 
 /** `console.*` of the guest: lines of the run's own log; warnings and errors are its stderr. */
 export function createConsoleFunction(options: ConsoleOptions) {
-  const { redactor, log, limitBytes, stored, onFailure } = options
-  // the position of the console counts lines
-  const position: LogPosition = stored?.position ?? { ...BEGIN }
+  const { redactor, log, limitBytes, stored, generation, onFailure } = options
+  // the position of the console counts lines, of one generation of the run
+  const position: LogPosition =
+    stored?.position?.try === generation ? stored.position : { ...BEGIN, try: generation }
   const storedLines = position.stdout
   let lines = 0
   let written = stored?.bytes ?? 0

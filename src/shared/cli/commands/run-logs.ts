@@ -62,7 +62,7 @@ export const runLogsCommand: CommandSpec = {
 }
 
 /** A number is one, whatever steps are called. Of several steps of one name the last counts. */
-async function findStep(connection: Connection, id: string, step: string): Promise<number> {
+export async function findStep(connection: Connection, id: string, step: string): Promise<number> {
   if (/^\d{1,15}$/.test(step)) return Number(step)
   const found = (await listTasks(connection, id)).findLast(({ name }) => name === step)
   if (found) return found.step
@@ -82,7 +82,7 @@ async function printLogs({ context, connection, id, step }: LogRequest): Promise
 }
 
 /** 1 when the run failed. */
-async function followLogs({ context, connection, id, step }: LogRequest): Promise<number> {
+export async function followLogs({ context, connection, id, step }: LogRequest): Promise<number> {
   const { stdout, stderr } = context
   const response = await request(connection, `${runPath(id)}/events`, {
     accept: 'text/event-stream',

@@ -60,6 +60,7 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
     ['Run', run.id],
     ['Pipeline', await nameOf(connection, run.pipeline_id)],
     ['Status', run.status, toneOf(run.status)],
+    ['Generation', run.generation === undefined ? '' : String(run.generation)],
     ['Waits', run.waiting_reason ?? ''],
     ['Trigger', `${run.trigger_type}${by}`],
     ['Arguments', (run.trigger_input.args ?? []).map((arg) => JSON.stringify(arg)).join(' ')],
@@ -79,13 +80,19 @@ const COLUMNS: readonly Column<RemoteTask>[] = [
   { title: 'NAME', text: ({ name }) => name },
   {
     title: 'STATUS',
-    text: ({ payload }) => payload.status,
+    text: ({ path, payload }) => payload.status + standing(path, payload.kept),
     tone: ({ payload }) => toneOf(payload.status),
   },
   { title: 'CODE', text: ({ payload: { code } }) => (code === undefined ? '' : String(code)) },
   { title: 'TIME', text: ({ payload }) => payload.elapsed ?? '' },
   { title: 'ERROR', text: ({ payload }) => payload.error_message ?? '', tone: () => 'bad' },
 ]
+
+/** Of a step of a run that was resumed. */
+function standing(path: string, isKept = false): string {
+  if (isKept) return ' (kept)'
+  return /^\/pipeline\/[^/]+\/earlier\//.test(path) ? ' (earlier)' : ''
+}
 
 /** A run outlives its pipeline for a moment while that is deleted. */
 async function nameOf(connection: Connection, id: string): Promise<string> {

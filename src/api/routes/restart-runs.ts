@@ -1,0 +1,112 @@
+import type { Request } from 'express'
+import { z } from 'zod'
+import type { Run } from '../../shared/db/runs.js'
+import { AppError } from '../../shared/errors.js'
+import { faultPoint } from '../../shared/faults.js'
+import { getRun, type ApiContext } from '../context.js'
+import { parseBody, readJsonBody } from '../request-body.js'
+import { pathParam, type RouteTable } from '../route-table.js'
+import { sendJson } from '../send.js'
+import { toWireTriggered } from '../wire/run.js'
+import { absolutePath } from './tasks.js'
+import { admitRun, refused, serverStopping } from './triggers.js'
+
+const rerunSchema = z.strictObject({
+  from: z.union([
+    z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+    z.string().min(1).max(4_096),
+  ]),
+})
+
+/** Doing a run again: from where it failed, from a step, or as a new run. */
+export function addRestartRoutes({ route }: RouteTable, context: ApiContext): void {
+  const { config, logger } = context
+  const resource = { kind: 'run', param: 'run_id' } as const
+
+  route(
+    'POST',
+    '/api/runs/:run_id/resume',
+    { action: 'run.resume', resource },
+    async (request, response) => {
+      const runId = pathParam(request, 'run_id')
+      await restartRun(context, runId)
+      logger.info({ audit: 'run.resume', runId }, 'audit')
+      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+    },
+  )
+
+  route(
+    'POST',
+    '/api/runs/:run_id/rerun',
+    { action: 'run.resume', resource },
+    async (request, response) => {
+      const runId = pathParam(request, 'run_id')
+      const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
+      const { from } = parseBody(rerunSchema, body ?? {})
+      await restartRun(context, runId, typeof from === 'string' ? absolutePath(runId, from) : from)
+      logger.info({ audit: 'run.rerun', runId, from }, 'audit')
+      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+    },
+  )
+
+  route(
+    'POST',
+    '/api/runs/:run_id/retrigger',
+    { action: 'run.retrigger', resource },
+    async (request, response) => {
+      const from = getRun(context, pathParam(request, 'run_id'))
+      const run = await retrigger(context, request, from)
+      logger.info({ audit: 'run.retrigger', runId: run.id, from: from.id }, 'audit')
+      sendJson(response, 202, toWireTriggered(run))
+    },
+  )
+}
+
+/**
+ * Puts a run that has ended into the queue again: one that failed, or any from a step (its number or
+ * absolute path). Throws `access_denied`, `server_stopping`, `run_not_found`, `run_not_resumable`,
+ * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed.
+ */
+export async function restartRun(
+  { config, writer, now, stopping }: ApiContext,
+  runId: string,
+  from?: number | string,
+): Promise<void> {
+  if (!config.features.includes('resume'))
+    throw new AppError('access_denied', 'resume feature is not enabled')
+  if (stopping.aborted) throw serverStopping()
+  const { maxQueueSize } = config.queue
+  const result = await writer.write('restartRun', { runId, from, maxQueueSize, now: now() })
+  faultPoint('api.run.restarted')
+  switch (result.outcome) {
+    case 'restarted':
+      return
+    case 'not_found':
+      throw new AppError('run_not_found', 'run not found')
+    case 'wrong_status':
+      throw new AppError(
+        'run_not_resumable',
+        from === undefined ? 'only failed runs can be resumed' : 'the run has not ended',
+      )
+    case 'step_not_found':
+      throw new AppError('task_not_found', 'task not found in the last generation of the run')
+    case 'workdir_gone':
+      throw workdirGone()
+    case 'queue_full':
+      throw refused(result, maxQueueSize)
+  }
+}
+
+/** A new run of the same pipeline with the same input, asked for by whoever does now. */
+export async function retrigger(context: ApiContext, request: Request, run: Run): Promise<Run> {
+  if (run.hasUpload) throw workdirGone()
+  const { pipelineId, triggerInput: input } = run
+  return await admitRun(context, request, { pipelineId, type: 'manual', input })
+}
+
+function workdirGone(): AppError {
+  return new AppError(
+    'workdir_gone',
+    'the run was given a working directory, which went with its end: start it anew with "pipeline run"',
+  )
+}

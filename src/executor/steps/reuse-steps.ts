@@ -1,0 +1,39 @@
+import { hashArgs } from '../sandbox/effects.js'
+import type { Done, Effect } from '../sandbox/effect.js'
+import type { ReusableResult } from '../../shared/db/reusable-results.js'
+import type { RunContext } from './run-context.js'
+import { handStored } from './run-tries.js'
+
+/** Which steps of a resumed run stand as they ended before. */
+export interface ReusedSteps {
+  /** To be asked for each call of `runtime.run`, in their order: the n-th call with the same arguments. */
+  take(args: readonly unknown[]): ReusableResult | undefined
+}
+
+/**
+ * The answer depends on nothing but the calls and what was written when the run was resumed, so it is
+ * the same for every executor of the generation.
+ */
+export function createReusedSteps({ findReusable }: RunContext): ReusedSteps {
+  const occurrences = new Map<string, number>()
+  return {
+    take(args) {
+      const argsHash = hashArgs(args)
+      const key = argsHash.toString('hex')
+      const occurrence = occurrences.get(key) ?? 0
+      occurrences.set(key, occurrence + 1)
+      return findReusable(argsHash, occurrence)
+    },
+  }
+}
+
+/** Answers for a step what it came to before; the pipeline hears its output as well. */
+export async function reuseStep(
+  context: RunContext,
+  { step, value }: ReusableResult,
+  effect: Effect,
+  hasOnOutput: boolean,
+): Promise<Done<unknown>> {
+  if (hasOnOutput) await handStored(context, step, effect)
+  return { value: JSON.parse(value) as unknown }
+}
