@@ -25,12 +25,12 @@ const CHUNK = Buffer.from('a line of output "with quotes"\tand so on\n'.repeat(1
   0,
   65_536,
 )
-const CHUNKS = 1_600
+const CHUNKS = 4_000
 const BYTES = CHUNKS * CHUNK.length
-/** Far below the log's size. */
-const MAX_GROWTH = 48 * MIB
+/** Far below the log's size; how much of it is garbage depends on what else the machine does. */
+const MAX_GROWTH = 96 * MIB
 
-test('a log of 100 MB is answered as JSON, as bytes and as events in flat memory', async (t) => {
+test('a log of 250 MB is answered as JSON, as bytes and as events in flat memory', async (t) => {
   const { url, path, child } = await startProcess(t)
   const runId = storeLoudRun(t, path)
   const readAll = async (): Promise<void> => {
