@@ -139,8 +139,9 @@ async function playEngine(t: TestContext, random: Random): Promise<void> {
 async function play(t: TestContext, options: Omit<WorldOptions, 'runs'> & { runs?: number }) {
   const world = await runWorld(t, { runs: isLong ? 12 : 5, ...options })
   const found = await checkWorld(world, options.ledger)
-  addCounts(sum, world.counts)
-  addCounts(sum, Object.entries(found))
+  const counts = [...world.counts, ...Object.entries(found)]
+  addCounts(sum, counts)
+  t.diagnostic(counts.map(([what, times]) => `${what}: ${times}`).join(', '))
   return world
 }
 
