@@ -169,7 +169,9 @@ function race({ step, name, scenario }: Builder): string {
 
 function heard({ step, name, scenario }: Builder): string {
   const id = name('heard')
-  const { code, expected } = step(id, { more: `onOutput: (_stream, data) => { ${id} += data }` })
+  const { code, expected } = step(id, {
+    more: `onOutput: (stream, data) => { if (stream === 'stdout') ${id} += data }`,
+  })
   scenario.steps.push(expected)
   scenario.heard.push(expected)
   return `let ${id} = ''; await ${code}; storage.set(KEY, { ${id} })`

@@ -29,6 +29,8 @@ export interface WorldOptions {
   pauses?: readonly string[]
   /** Runs at least so many. */
   runs: number
+  /** Whether processes die at fault points, too. */
+  hasFaultPoints: boolean
   /** Done one after the other, while runs are under way. */
   actors: readonly Actor[]
 }
@@ -63,12 +65,13 @@ export async function runWorld(t: TestContext, options: WorldOptions): Promise<W
   let server = await start({})
   const scenarios = await storeScenarios(server, options)
   await server.stop()
-  server = await start(points.arm())
+  const arm = (): NodeJS.ProcessEnv => (options.hasFaultPoints ? points.arm() : {})
+  server = await start(arm())
 
   const stage: Stage = {
     ...{ random, count, server: () => server },
     async restart() {
-      server = await start(points.arm())
+      server = await start(arm())
     },
   }
   const triggers = openTriggers(() => server.url, scenarios)
