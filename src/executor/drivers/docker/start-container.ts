@@ -42,6 +42,10 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
       return openContainer({ id: spec.id, docker: host.docker, container })
     return await startCreated(host.docker, container, spec)
   } catch (refusal) {
+    if (TASK_THERE.test(engineMessage(refusal))) {
+      await removeContainer(container)
+      return openContainer({ id: spec.id, docker: host.docker, container })
+    }
     const error = await causeOf(host.docker, refusal)
     // unless the engine is away, or the run is another executor's: then the next one finds it
     if (!isEngineLost(error) && !hasCode(error, 'lease_lost'))
@@ -101,6 +105,12 @@ async function startCreated(
   if (spec.stdin !== undefined) attached.end(spec.stdin)
   return openContainer({ id: spec.id, docker, container, attached, exit })
 }
+
+/**
+ * An engine went away in the middle of its start, and took it for one that never was: nobody knows
+ * whether the command has run, so it is taken away and counts as lost.
+ */
+const TASK_THERE = /task \w+: already exists/
 
 /**
  * An engine that stops refuses for reasons of its own, before it is gone: then that it goes is the
