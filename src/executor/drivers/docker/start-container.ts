@@ -44,7 +44,11 @@ export async function startContainer(host: DockerHost, options: StartOptions): P
   } catch (refusal) {
     if (TASK_THERE.test(engineMessage(refusal))) {
       await removeContainer(container)
-      return openContainer({ id: spec.id, docker: host.docker, container })
+      throw new AppError(
+        'driver_unavailable',
+        'start container: the Docker engine went away in the middle of it',
+        { cause: refusal },
+      )
     }
     const error = await causeOf(host.docker, refusal)
     // unless the engine is away, or the run is another executor's: then the next one finds it
@@ -107,8 +111,8 @@ async function startCreated(
 }
 
 /**
- * An engine went away in the middle of its start, and took it for one that never was: nobody knows
- * whether the command has run, so it is taken away and counts as lost.
+ * An engine went away in the middle of the start, and takes it for one that never was. Nobody knows
+ * whether the command had begun: what there is of it is taken away, and it is started anew.
  */
 const TASK_THERE = /task \w+: already exists/
 
