@@ -112,7 +112,7 @@ export function isEngineLost(error: unknown): boolean {
 
 /** What an engine says that has let go of containerd, or of its own files, and still answers. */
 const STOPPING =
-  /transport is closing|connection error: desc|error while dialing|failed to update (?:the )?store|database (?:is closed|not open)|context canceled|shutting down/
+  /transport is closing|connection error: desc|error while dialing|failed to update (?:the )?store|database (?:is closed|not open)|context canceled|shutting down|overlay2\S*: no such file/
 
 /** What the engine says, without what dockerode puts around it. */
 export function engineMessage(error: unknown): string {

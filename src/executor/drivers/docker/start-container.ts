@@ -114,7 +114,7 @@ async function startCreated(
  * An engine went away in the middle of the start, and takes it for one that never was. Nobody knows
  * whether the command had begun: what there is of it is taken away, and it is started anew.
  */
-const TASK_THERE = /task \w+: already exists/
+const TASK_THERE = /task \w+: already exists|id already in use|start shim: mkdir .*: file exists/
 
 /**
  * An engine that stops refuses for reasons of its own, before it is gone: then that it goes is the
