@@ -1,5 +1,5 @@
 import { compareText } from '../text-order.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { charge, chargeText, type Frame } from './frame.js'
 import { LIMITS } from './limits.js'
 import { type Dict, isDict, isList, type List, readMember, typeName, type Value } from './values.js'

@@ -2,7 +2,7 @@ import { compileLinearPattern, type LinearPattern } from '../linear-pattern.js'
 import { errorMessage } from '../errors.js'
 import { areEqual, compareValues } from './compare.js'
 import type { Compiled, Compiler, NodeOf, Scope } from './compiled.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { charge, chargeNewItems, chargeNewText, chargeText, type Frame } from './frame.js'
 import {
   asBool,

@@ -1,7 +1,7 @@
 import { BUILTINS } from './builtins/table.js'
 import { compilePredicate } from './compile-predicate.js'
 import type { Compiled, Compiler, NodeOf, Scope } from './compiled.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { PREDICATE_FUNCTIONS } from './syntax.js'
 import { expectType, type ValueType } from './value-type.js'
 

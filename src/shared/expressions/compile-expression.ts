@@ -1,9 +1,7 @@
-import { AppError, type ErrorCode } from '../errors.js'
-import { positionOf } from '../source-position.js'
 import { createCompiler, expectResult } from './compile-node.js'
 import type { Compiled } from './compiled.js'
 import { copyValue, textOf } from './export-value.js'
-import { Fault } from './fault.js'
+import { Fault, reportFaults } from '../source-fault.js'
 import type { Frame } from './frame.js'
 import { LIMITS } from './limits.js'
 import { parse } from './parse.js'
@@ -42,10 +40,10 @@ export function compileExpression<Kind extends keyof ResultTypes>(
   source: string,
   { variables, result }: ExpressionOptions<Kind>,
 ): Expression<ResultTypes[Kind]> {
-  const root = withPosition(source, 'expression_invalid', () => compile(source, variables, result))
+  const root = reportFaults(source, 'expression_invalid', () => compile(source, variables, result))
   return {
     evaluate: (env) =>
-      withPosition(source, 'expression_failed', () => {
+      reportFaults(source, 'expression_failed', () => {
         const frame: Frame = { env: admit(env, 0) as Dict, slots: [], stepsLeft: LIMITS.steps }
         return evaluators[result](frame, root)
       }),
@@ -71,18 +69,4 @@ const evaluators: {
   bool: (frame, root) => asBool(root.run(frame), root.at),
   string: (frame, root) => textOf(frame, root.run(frame), root.at),
   any: (frame, root) => copyValue(frame, root.run(frame), root.at),
-}
-
-function withPosition<Value>(source: string, code: ErrorCode, work: () => Value): Value {
-  try {
-    return work()
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    const { line, column } = positionOf(source, error.at)
-    const place = source.includes('\n') ? `line ${line}, column ${column}` : `column ${column}`
-    throw new AppError(code, `${place}: ${error.message}`, {
-      cause: error,
-      details: { line, column, reason: error.message },
-    })
-  }
 }

@@ -1,6 +1,6 @@
 import { sliceCharacters } from '../characters.js'
 import type { Compiled, Compiler, NodeOf, Scope } from './compiled.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { chargeNewItems, chargeNewText, chargeText, type Frame } from './frame.js'
 import { asInteger, baseOf, expectType, type ValueType } from './value-type.js'
 import { isDict, isList, readHeader, readMember, typeName, type Value } from './values.js'

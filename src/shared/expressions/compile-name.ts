@@ -1,6 +1,6 @@
 import { BUILTINS } from './builtins/table.js'
 import type { Compiled, Compiler, NodeOf, Scope } from './compiled.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import type { Frame } from './frame.js'
 import { PREDICATE_FUNCTIONS } from './syntax.js'
 import type { ValueType } from './value-type.js'

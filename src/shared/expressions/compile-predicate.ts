@@ -1,6 +1,6 @@
 import { compareValues } from './compare.js'
 import type { Compiled, Compiler, NodeOf, Scope } from './compiled.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { charge, type Frame } from './frame.js'
 import { sortOrder } from './sort-order.js'
 import type { Node } from './syntax.js'

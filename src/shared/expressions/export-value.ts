@@ -1,5 +1,5 @@
 import { compareText } from '../text-order.js'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { charge, chargeNewText, type Frame } from './frame.js'
 import { LIMITS } from './limits.js'
 import { dictOf, isDict, isList, readMember, type Value } from './values.js'

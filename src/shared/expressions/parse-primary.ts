@@ -1,4 +1,4 @@
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { parseArguments } from './parse-call.js'
 import { describeToken, type Parser } from './parser.js'
 import type { Node, Token } from './syntax.js'

@@ -1,4 +1,4 @@
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { LIMITS } from './limits.js'
 import { parseArguments } from './parse-call.js'
 import { parsePrimary } from './parse-primary.js'

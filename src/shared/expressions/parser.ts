@@ -1,4 +1,4 @@
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import type { Node, Token } from './syntax.js'
 
 /** The tokens that are still to be read. */

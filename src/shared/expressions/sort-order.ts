@@ -1,4 +1,4 @@
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import type { Value } from './values.js'
 
 /** 1 for ascending, -1 for descending. */

@@ -1,5 +1,5 @@
-import { Fault } from './fault.js'
-import { readText } from './read-text.js'
+import { Fault } from '../source-fault.js'
+import { readText } from '../read-text.js'
 import type { Token } from './syntax.js'
 
 const KEYWORDS = new Set(

@@ -1,4 +1,4 @@
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 import { typeName, type Value } from './values.js'
 
 /** What is known about a value before it is there. */

@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { Fault } from './fault.js'
+import { Fault } from '../source-fault.js'
 
 export type List = readonly unknown[]
 export type Dict = Readonly<Record<string, unknown>>

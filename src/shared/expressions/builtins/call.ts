@@ -1,4 +1,4 @@
-import { Fault } from '../fault.js'
+import { Fault } from '../../source-fault.js'
 import type { Frame } from '../frame.js'
 import { asInteger, asNumber, asText, type ValueType } from '../value-type.js'
 import { type Dict, isDict, isList, type List, typeName, type Value } from '../values.js'

@@ -1,6 +1,6 @@
 import { errorMessage } from '../../errors.js'
 import { jsonOf, textOf } from '../export-value.js'
-import { Fault } from '../fault.js'
+import { Fault } from '../../source-fault.js'
 import { charge, chargeNewText } from '../frame.js'
 import { isDict, isList, typeName, type Value } from '../values.js'
 import { arg, type Builtin, builtin, type Call, place, textArg, wrongArg } from './call.js'

@@ -1,6 +1,6 @@
 import { countCharacters } from '../../characters.js'
 import { areEqual, compareValues } from '../compare.js'
-import { Fault } from '../fault.js'
+import { Fault } from '../../source-fault.js'
 import { charge, chargeNewItems, chargeText } from '../frame.js'
 import { LIMITS } from '../limits.js'
 import { sortOrder } from '../sort-order.js'

@@ -1,5 +1,5 @@
 import { compareText } from '../../text-order.js'
-import { Fault } from '../fault.js'
+import { Fault } from '../../source-fault.js'
 import { chargeNewItems } from '../frame.js'
 import { asInteger, asText } from '../value-type.js'
 import { dictOf, isDict, isList, readMember, type Value } from '../values.js'

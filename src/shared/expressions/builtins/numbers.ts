@@ -1,4 +1,4 @@
-import { Fault } from '../fault.js'
+import { Fault } from '../../source-fault.js'
 import { charge } from '../frame.js'
 import { asNumber } from '../value-type.js'
 import { isList, readMember, type Value } from '../values.js'

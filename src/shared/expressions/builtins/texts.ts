@@ -1,5 +1,5 @@
 import { charactersOf, countCharacters } from '../../characters.js'
-import { Fault } from '../fault.js'
+import { Fault } from '../../source-fault.js'
 import { charge, chargeNewItems, chargeNewText, chargeText } from '../frame.js'
 import type { Value } from '../values.js'
 import {

@@ -1,4 +1,4 @@
-import { Fault } from './fault.js'
+import { Fault } from './source-fault.js'
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
   a: '\u0007',
@@ -29,7 +29,12 @@ function readRaw(source: string, at: number): { value: string; end: number } {
   return { value: source.slice(at + 1, end).replaceAll('``', '`'), end: end + 1 }
 }
 
-function readEscaped(source: string, at: number, quote: string): { value: string; end: number } {
+/** Reads a literal with escapes that opens, and closes, with this quote. */
+export function readEscaped(
+  source: string,
+  at: number,
+  quote: string,
+): { value: string; end: number } {
   let value = ''
   for (let next = at + 1; ;) {
     const char = source.charAt(next)
