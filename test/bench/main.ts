@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { benchDockerStep } from './docker-step.js'
+import { benchExpressions } from './expressions.js'
 import { benchFirstInstruction } from './first-instruction.js'
 import { benchFirstLine } from './first-line.js'
 import { benchIdle } from './idle.js'
@@ -16,6 +17,7 @@ import { benchUpload } from './upload.js'
  * `--quick` measures less of everything; `--only first-line,idle` some; `--json FILE` writes a file.
  */
 const BENCHES = {
+  expressions: benchExpressions,
   'first-line': benchFirstLine,
   'first-instruction': benchFirstInstruction,
   runs: benchRuns,
