@@ -1,5 +1,5 @@
 import type { createExecutors } from '../shared/db/executors.js'
-import type { Pipelines } from '../shared/db/pipelines.js'
+import type { Pipelines, QueueRules } from '../shared/db/pipelines.js'
 import type { Runs } from '../shared/db/runs.js'
 
 /** Why no run of a pipeline is accepted now. */
@@ -9,7 +9,7 @@ export type Refusal =
   | { outcome: 'queue_full'; inFlight: number; maxInFlight: number }
 
 export interface AdmissionTables {
-  pipelines: Pick<Pipelines, 'findPaused'>
+  pipelines: Pick<Pipelines, 'findRules'>
   runs: Pick<Runs, 'countQueued' | 'countRunning'>
   executors: Pick<ReturnType<typeof createExecutors>, 'totalCapacity'>
 }
@@ -29,14 +29,14 @@ export interface AdmissionQuery {
 export function checkAdmission(
   { pipelines, runs, executors }: AdmissionTables,
   { pipelineId, maxQueueSize, now, count = runs.countQueued }: AdmissionQuery,
-): Refusal | { outcome: 'free'; queued: number } {
-  const isPaused = pipelines.findPaused(pipelineId)
-  if (isPaused === undefined) return { outcome: 'pipeline_not_found' }
-  if (isPaused) return { outcome: 'paused' }
+): Refusal | { outcome: 'free'; queued: number; rules: QueueRules } {
+  const rules = pipelines.findRules(pipelineId)
+  if (rules === undefined) return { outcome: 'pipeline_not_found' }
+  if (rules.isPaused) return { outcome: 'paused' }
   const capacity = executors.totalCapacity(now)
   const running = runs.countRunning(capacity)
   const allowed = capacity - running + maxQueueSize
   const queued = count(allowed)
   if (queued >= allowed) return { outcome: 'queue_full', inFlight: running, maxInFlight: capacity }
-  return { outcome: 'free', queued }
+  return { outcome: 'free', queued, rules }
 }

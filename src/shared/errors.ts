@@ -63,6 +63,7 @@ export const ERROR_CODES = [
   // runs
   'run_not_found',
   'run_not_in_flight',
+  'run_rejected',
   'task_not_found',
   'queue_full',
   'lease_lost',

@@ -9,6 +9,7 @@ import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
+import { queueCommand } from './commands/queue.js'
 import { runLogsCommand } from './commands/run-logs.js'
 import { runLsCommand } from './commands/run-ls.js'
 import { runShowCommand } from './commands/run-show.js'
@@ -54,6 +55,7 @@ export const COMMAND_TREE: readonly CommandNode[] = [
     summary: 'look at the runs of a server, and stop them',
     commands: [runLsCommand, runShowCommand, runLogsCommand, runStopCommand],
   },
+  queueCommand,
   driversCommand,
   featuresCommand,
   doctorCommand,
