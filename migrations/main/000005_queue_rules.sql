@@ -31,6 +31,8 @@ create index runs_queued_by_kind on runs (pipeline_id, labels, concurrency_group
   where status = 'queued';
 create index pipelines_limited on pipelines (id, max_in_flight) where max_in_flight > 0;
 create index runs_running_by_pipeline on runs (pipeline_id) where status = 'running';
+-- the few that may be tried alone
+create index runs_deadly on runs (seq) where deaths > 0 and status in ('queued', 'running');
 create index runs_active_by_group on runs (concurrency_group, seq)
   where status in ('queued', 'running') and concurrency_group <> '';
 

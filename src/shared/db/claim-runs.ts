@@ -25,25 +25,48 @@ export const JOURNAL_SEQ =
  */
 const WINDOWS = [16, 512] as const
 
+/** A common table of pipelines that have as many runs under way as they may. */
+export const FULL_PIPELINES = `full_pipelines as materialized (
+    select id from pipelines where max_in_flight > 0 and max_in_flight <= (
+      select count(*) from runs where status = 'running' and pipeline_id = pipelines.id))`
+
+/** Whether a row of `runs` finds all its labels in an expression of them as JSON. */
+function hasLabelsSql(labels: string): string {
+  return `(runs.labels = '[]' or not exists (
+      select 1 from json_each(runs.labels) where value not in (select value from json_each(${labels}))))`
+}
+
+/** Whether a queued row of `runs` can go; one that holds its group waits for nobody. */
+export function isFreeSql(labels: string): string {
+  return `(coalesce(runs.available_at, 0) <= @now
+    and (runs.held_group is not null or runs.concurrency_group = '' or not exists (
+      select 1 from runs holder where holder.held_group = runs.concurrency_group))
+    and runs.pipeline_id not in full_pipelines and ${hasLabelsSql(labels)})`
+}
+
+/**
+ * Whether a row of `runs` would be taken for its last try, by an executor with these labels that has
+ * no other run.
+ */
+export function isLastTrySql(labels: string): string {
+  return `(runs.deaths > 0 and runs.status in ('queued', 'running')
+    and runs.claimed_seq >= ${JOURNAL_SEQ}
+    and ((runs.status = 'queued' and runs.deaths = ${MAX_DEATHS - 1} and ${isFreeSql(labels)})
+      or (runs.status = 'running' and runs.lease_expires_at <= @now and ${hasLabelsSql(labels)}
+        and runs.deaths + (runs.lease_expires_at > 0) = ${MAX_DEATHS - 1})))`
+}
+
 /**
  * Which runs an executor may take, in their order: those whose lease has run out, then the queue by
  * priority and age, without those whose group somebody holds, whose pipeline has as many under way
  * as it may, that need a label it has not, or that wait for a time. A run that cannot go holds up
  * nobody behind it. All of that is read from the rows of the moment; nothing is counted along.
  */
-export function createClaims(db: Db) {
-  const hasLabels = `(labels = '[]' or not exists (
-      select 1 from json_each(runs.labels) where value not in (select value from json_each(@labels))))`
-  // the conditions under which a queued run can go; a run that holds its group waits for nobody
-  const isFree = `(coalesce(available_at, 0) <= @now
-    and (held_group is not null or concurrency_group = '' or not exists (
-      select 1 from runs holder where holder.held_group = runs.concurrency_group))
-    and pipeline_id not in full_pipelines and ${hasLabels})`
-  const fullPipelines = `full_pipelines as materialized (
-    select id from pipelines where max_in_flight > 0 and max_in_flight <= (
-      select count(*) from runs where status = 'running' and pipeline_id = pipelines.id))`
+export function createClaims(db: Db, windows: readonly number[] = WINDOWS) {
+  const hasLabels = hasLabelsSql('@labels')
+  const isFree = isFreeSql('@labels')
   const begun = db.prepare<[Scan], Row>(
-    `with ${fullPipelines}
+    `with ${FULL_PIPELINES}
      select id, 1 as isFree from (
        select seq, 2 as priority, id from runs
          where status = 'running' and lease_expires_at <= @now and ${hasLabels}
@@ -53,7 +76,7 @@ export function createClaims(db: Db) {
      order by priority desc, seq`,
   )
   const front = db.prepare<[Scan & { window: number }], Row>(
-    `with ${fullPipelines}
+    `with ${FULL_PIPELINES}
      select id, ${isFree} as isFree from (
        select * from runs where status = 'queued' order by priority desc, seq limit @window) as runs
      order by priority desc, seq`,
@@ -64,7 +87,7 @@ export function createClaims(db: Db) {
     order by priority desc, seq`
   // walks from one kind to the next, so its price is the number of kinds and not that of runs
   const heads = db.prepare<[Scan & { limit: number }], Row>(
-    `with recursive ${fullPipelines},
+    `with recursive ${FULL_PIPELINES},
      kinds (seq) as (
        select (select seq from runs where status = 'queued'
          order by pipeline_id, labels, concurrency_group limit 1)
@@ -92,7 +115,7 @@ export function createClaims(db: Db) {
        from runs where id = @id)`,
   )
   const take = db.prepare<[Record<string, unknown>]>(
-    `with ${fullPipelines}
+    `with ${FULL_PIPELINES}
      update runs set status = 'running', attempt = attempt + 1, executor_id = @executorId,
        lease_expires_at = @leaseExpiresAt, started_at = coalesce(started_at, @now),
        available_at = null, deaths = @deaths, claimed_seq = @journalSeq,
@@ -141,12 +164,14 @@ export function createClaims(db: Db) {
   function* candidates({ now, labels, limit }: Query): Generator<string> {
     const scan = { now, labels: JSON.stringify(labels) }
     for (const { id } of begun.all(scan)) yield id
-    for (const window of WINDOWS) {
+    for (const window of windows) {
       const rows = front.all({ ...scan, window: window + limit })
       for (const { id, isFree } of rows) if (isFree === 1) yield id
       if (rows.length < window + limit) return
     }
-    for (const { id } of heads.all({ ...scan, limit })) yield id
+    // those that were taken may have kept others from going: each pass takes one at least
+    for (let pass = 0; pass < limit; pass++)
+      for (const { id } of heads.all({ ...scan, limit })) yield id
   }
 }
 

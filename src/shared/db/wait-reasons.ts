@@ -1,4 +1,4 @@
-import { MAX_DEATHS } from './claim-runs.js'
+import { FULL_PIPELINES, isLastTrySql, MAX_DEATHS } from './claim-runs.js'
 import type { Db } from './open.js'
 import type { Run } from './runs.js'
 
@@ -38,14 +38,21 @@ export function createWaitReasons(db: Db) {
      from pipelines where id = ?`,
   )
   const slotsFor = db.prepare<[{ labels: string; now: number }], Slots>(
-    `select count(*) as executors, coalesce(sum(capacity), 0) as capacity,
+    `with ${FULL_PIPELINES}
+     select count(*) as executors, coalesce(sum(capacity), 0) as capacity,
        coalesce(sum(max(0, capacity - used)), 0) as free,
        coalesce(sum(max(0, capacity - used) * (alone is null)), 0) as open, max(alone) as alone
      from (
        select capacity,
-         (select count(*) from runs where status = 'running' and executor_id = executors.id) as used,
-         (select id from runs where status = 'running' and executor_id = executors.id
-            and deaths = ${MAX_DEATHS - 1} limit 1) as alone
+         (select count(*) from runs where status = 'running' and executor_id = executors.id
+            and lease_expires_at > @now) as used,
+         coalesce(
+           (select id from runs where status = 'running' and executor_id = executors.id
+              and deaths = ${MAX_DEATHS - 1} and lease_expires_at > @now limit 1),
+           (select runs.id from runs where ${isLastTrySql('executors.labels')} and exists (
+              select 1 from runs other where other.status = 'running' and other.executor_id = executors.id
+                and other.lease_expires_at > @now)
+            limit 1)) as alone
        from executors where lease_expires_at > @now and not exists (
          select 1 from json_each(@labels)
          where value not in (select value from json_each(executors.labels))))`,
