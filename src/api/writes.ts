@@ -79,13 +79,13 @@ export function createOperations(db: Db) {
         return { outcome: 'rule_changed', rule: concurrency }
 
       const concurrencyGroup = 'group' in resolved ? resolved.group : ''
-      const peers = runs.findActiveInGroup(concurrencyGroup)
-      const end = findEarlyEnd(resolved, peers[0]?.id)
+      const end = findEarlyEnd(resolved, runs.findOldestInGroup(concurrencyGroup))
+      const peers = concurrency.cancelsRunning ? runs.findActiveInGroup(concurrencyGroup) : []
       const accepted = runs.insert({ ...run, priority, labels, concurrencyGroup }, now, end)
       if (end) return { outcome: 'accepted', run: accepted }
       notes.set(QUEUED, checked.queued + 1)
       if (upload !== undefined) uploads.insert(run.id, upload)
-      if (concurrency.cancelsRunning && peers.length > 0) {
+      if (peers.length > 0) {
         notes.delete(QUEUED)
         for (const peer of peers) supersede(peer, run.id, now)
       }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { benchClaims } from './claims.js'
 import { benchDockerStep } from './docker-step.js'
 import { benchExpressions } from './expressions.js'
 import { benchFirstInstruction } from './first-instruction.js'
@@ -17,6 +18,7 @@ import { benchUpload } from './upload.js'
  * `--quick` measures less of everything; `--only first-line,idle` some; `--json FILE` writes a file.
  */
 const BENCHES = {
+  claims: benchClaims,
   expressions: benchExpressions,
   'first-line': benchFirstLine,
   'first-instruction': benchFirstInstruction,

@@ -85,6 +85,7 @@ export function createClaims(db: Db, windows: readonly number[] = WINDOWS) {
     and labels = kind.labels and concurrency_group = kind.concurrency_group
     and coalesce(available_at, 0) <= @now and held_group is null
     order by priority desc, seq`
+  const nextOf = "select next.seq from runs next where next.status = 'queued'"
   // walks from one kind to the next, so its price is the number of kinds and not that of runs
   const heads = db.prepare<[Scan & { limit: number }], Row>(
     `with recursive ${FULL_PIPELINES},
@@ -92,10 +93,14 @@ export function createClaims(db: Db, windows: readonly number[] = WINDOWS) {
        select (select seq from runs where status = 'queued'
          order by pipeline_id, labels, concurrency_group limit 1)
        union all
-       select (select next.seq from runs next where next.status = 'queued'
-           and (next.pipeline_id, next.labels, next.concurrency_group)
-             > (kind.pipeline_id, kind.labels, kind.concurrency_group)
-         order by next.pipeline_id, next.labels, next.concurrency_group limit 1)
+       select coalesce(
+         (${nextOf} and next.pipeline_id = kind.pipeline_id and next.labels = kind.labels
+             and next.concurrency_group > kind.concurrency_group
+           order by next.concurrency_group limit 1),
+         (${nextOf} and next.pipeline_id = kind.pipeline_id and next.labels > kind.labels
+           order by next.labels, next.concurrency_group limit 1),
+         (${nextOf} and next.pipeline_id > kind.pipeline_id
+           order by next.pipeline_id, next.labels, next.concurrency_group limit 1))
        from kinds join runs kind on kind.seq = kinds.seq)
      select id, 1 as isFree from runs where seq in (
        select first.seq from kinds join runs kind on kind.seq = kinds.seq

@@ -169,11 +169,11 @@ export function createRuns(db: Db) {
        stop_code = @code, stop_message = @message
      where id = @runId and status = 'running' and stop_requested_at is null`,
   )
-  const activeInGroup = db.prepare<[string], { id: string; status: RunStatus }>(
-    `select id, status from runs
+  const ofGroup = `select id, status from runs
      where concurrency_group = ? and concurrency_group <> '' and status in ('queued', 'running')
-     order by seq`,
-  )
+     order by seq`
+  const activeInGroup = db.prepare<[string], { id: string; status: RunStatus }>(ofGroup)
+  const oldestInGroup = db.prepare<[string], { id: string }>(`${ofGroup} limit 1`)
   const stopped = db.prepare<[string], { id: string; attempt: number; by: string }>(
     `select id, attempt, stop_requested_by as by from runs
      where status = 'running' and executor_id = ? and stop_requested_at is not null`,
@@ -285,7 +285,8 @@ export function createRuns(db: Db) {
     requestStop: (runId: string, by: string, now: number, cause?: StopCause): boolean =>
       requestStop.run({ runId, by, now, code: '', message: '', ...cause }).changes === 1,
 
-    /** Those of a concurrency group that have not ended, oldest first. */
+    /** Those of a concurrency group that have not ended, the oldest one or all, oldest first. */
+    findOldestInGroup: (group: string): string | undefined => oldestInGroup.get(group)?.id,
     findActiveInGroup: (group: string) => activeInGroup.all(group),
 
     /** The running runs of an executor that somebody wants stopped. */

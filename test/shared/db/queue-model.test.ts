@@ -49,7 +49,10 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('stop'), pick: nat(20) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('pause'), p: nat(2), on: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('set'), p: nat(2), to: pipeline }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('kill'), e: nat(1) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('kill'), e: nat(1), isRestarted: fc.boolean() }),
+  },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('start'), e: nat(1) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('hand_over'), pick: nat(20) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('record'), pick: nat(20) }) },
@@ -177,7 +180,9 @@ function openSystem(t: TestContext) {
       case 'pause':
         return pause(command.p, command.on)
       case 'kill':
-        return kill(command.e)
+        kill(command.e)
+        if (command.isRestarted) start(command.e)
+        return
       case 'start':
         return start(command.e)
       case 'tick':
