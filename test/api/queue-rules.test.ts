@@ -29,7 +29,7 @@ test('serial: the second run waits for the first and says so', async (t) => {
   assert.deepEqual(api.claim(), [first])
   const group = `pipeline:${id}`
   const { body } = await api.call('GET', `/api/runs/${second}/status`)
-  assert.equal(body['waiting_reason'], `run ${first} holds the concurrency group ${group}`)
+  assert.equal(body['waiting_reason'], `run ${first} holds the concurrency group of its pipeline`)
   assert.deepEqual(body['waiting'], { kind: 'group', group, holder: first })
   assert.equal(body['concurrency_group'], group)
   finish(api, first)

@@ -107,7 +107,7 @@ export function describeWait(reason: WaitReason): string {
     case 'wait':
       return reason.text
     case 'group':
-      return `run ${reason.holder}${reason.isQueued ? ', which has begun and waits itself,' : ''} holds the concurrency group ${reason.group}`
+      return `run ${reason.holder}${reason.isQueued ? ', which has begun and waits itself,' : ''} holds the concurrency group ${nameOf(reason.group)}`
     case 'pipeline_limit':
       return `${reason.inFlight} of at most ${reason.limit} runs of this pipeline are under way`
     case 'executors':
@@ -121,6 +121,11 @@ export function describeWait(reason: WaitReason): string {
     case 'turn':
       return reason.ahead === 0 ? 'starts in a moment' : describeAhead(reason.ahead)
   }
+}
+
+/** The pipeline's own part of a group's key tells a person nothing. */
+function nameOf(group: string): string {
+  return group.replace(/^pipeline:[^:]*:?/, '') || 'of its pipeline'
 }
 
 function describeAhead(ahead: number): string {
