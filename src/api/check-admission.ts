@@ -1,5 +1,5 @@
 import type { createExecutors } from '../shared/db/executors.js'
-import type { Pipelines } from '../shared/db/pipelines.js'
+import type { Pipelines, QueueRules } from '../shared/db/pipelines.js'
 import type { Runs } from '../shared/db/runs.js'
 
 /** Why no run of a pipeline is accepted now. */
@@ -12,7 +12,7 @@ export interface QueueFull {
 }
 
 export interface AdmissionTables {
-  pipelines: Pick<Pipelines, 'findPaused'>
+  pipelines: Pick<Pipelines, 'findRules'>
   runs: Pick<Runs, 'countQueued' | 'countRunning'>
   executors: Pick<ReturnType<typeof createExecutors>, 'totalCapacity'>
 }
@@ -35,11 +35,12 @@ export interface CapacityQuery {
 export function checkAdmission(
   tables: AdmissionTables,
   { pipelineId, ...query }: AdmissionQuery,
-): Refusal | { outcome: 'free'; queued: number } {
-  const isPaused = tables.pipelines.findPaused(pipelineId)
-  if (isPaused === undefined) return { outcome: 'pipeline_not_found' }
-  if (isPaused) return { outcome: 'paused' }
-  return checkCapacity(tables, query)
+): Refusal | { outcome: 'free'; queued: number; rules: QueueRules } {
+  const rules = tables.pipelines.findRules(pipelineId)
+  if (rules === undefined) return { outcome: 'pipeline_not_found' }
+  if (rules.isPaused) return { outcome: 'paused' }
+  const checked = checkCapacity(tables, query)
+  return checked.outcome === 'free' ? { ...checked, rules } : checked
 }
 
 /** Whether there is room for one more run, executed or queued. */

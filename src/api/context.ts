@@ -6,6 +6,7 @@ import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { createTasks } from '../shared/db/tasks.js'
+import { createWaitReasons } from '../shared/db/wait-reasons.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
 import type { Config } from '../shared/config/config.js'
 import { AppError } from '../shared/errors.js'
@@ -63,6 +64,7 @@ export function createContext(deps: ApiDeps) {
     timings: { ...TIMINGS, ...deps.timings },
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
+    waitReasons: createWaitReasons(reader),
     tasks: createTasks(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),

@@ -5,6 +5,8 @@ import { openBodyStream } from './body-stream.js'
 export interface EventStream extends Disposable {
   /** Resolves when the reader can take more, or has gone. */
   send(event: { data: unknown; id?: number; event?: string }): Promise<void>
+  /** A line that event readers pass over. */
+  comment(text: string): Promise<void>
   /** Aborts when the reader has gone. */
   readonly gone: AbortSignal
 }
@@ -38,6 +40,7 @@ export function openEventStream(
       const head = `${event === undefined ? '' : `event: ${event}\n`}${id === undefined ? '' : `id: ${id}\n`}`
       return body.write(`${head}data: ${JSON.stringify(data)}\n\n`)
     },
+    comment: (text) => body.write(`: ${text.replaceAll(/[\r\n]+/g, ' ')}\n\n`),
     [Symbol.dispose]() {
       clearInterval(heartbeat)
       body.end()

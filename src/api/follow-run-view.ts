@@ -1,12 +1,13 @@
 import { isTerminal } from '../shared/contract/statuses.js'
 import type { LogChunk } from '../shared/db/log-chunks.js'
 import type { Run } from '../shared/db/runs.js'
+import { describeWait, type WaitReason } from '../shared/db/wait-reasons.js'
 import type { Task } from '../shared/db/tasks.js'
 import type { ApiContext } from './context.js'
 
 /** What changes on the page of a run. `skipped`: output of a step before what is shown of it. */
 export type RunViewEvent =
-  | { type: 'run'; run: Run }
+  | { type: 'run'; run: Run; reason: WaitReason | undefined }
   | { type: 'task'; task: Task }
   | { type: 'skipped'; step: number; bytes: number }
   | { type: 'output'; chunk: LogChunk }
@@ -28,9 +29,10 @@ const RUN_TAIL_BYTES = 8 * 1_048_576
 
 /** A run as a page shows it, from now to its end, at the reader's pace. A task comes before its output. */
 export async function* followRunView(
-  { runs, tasks, logs, changes }: Pick<ApiContext, 'runs' | 'tasks' | 'logs' | 'changes'>,
+  context: Pick<ApiContext, 'runs' | 'tasks' | 'logs' | 'changes' | 'waitReasons' | 'now'>,
   { runId, signal, afterChunk }: RunViewOptions,
 ): AsyncGenerator<RunViewEvent, void, undefined> {
+  const { runs, tasks, logs, changes, waitReasons, now } = context
   const watch = watchTasks(tasks, runId)
   const skip = new Map<number, number>()
   let after = afterChunk
@@ -42,8 +44,9 @@ export async function* followRunView(
     const seen = changes.version
     // the status first: what a run wrote is committed before the run ends
     const run = runs.find(runId)
-    const state = run ? `${run.status} ${run.waitReason}` : ''
-    if (run && state !== shown) yield { type: 'run', run }
+    const reason = run && waitReasons.find(run, now())
+    const state = run ? `${run.status} ${reason ? describeWait(reason) : ''}` : ''
+    if (run && state !== shown) yield { type: 'run', run, reason }
     shown = state
     for (;;) {
       const chunks = logs.listOfRun(runId, after, CHUNK_BATCH)

@@ -9,33 +9,16 @@ import { AppError } from '../shared/errors.js'
 export const laterFields = {
   webhook_secret: z.string().nullish(),
   rbac_expression: z.string().nullish(),
-  concurrency_mode: z.string().nullish(),
-  concurrency_group_template: z.string().nullish(),
-  concurrency_cancel_running: z.boolean().nullish(),
 } as const
 
 type LaterFields = z.infer<z.ZodObject<typeof laterFields>>
-
-const MODES = ['', 'serial', 'group', 'skip-if-running']
 
 /** Throws `request_invalid` for the first field that asks for something. */
 export function checkLaterFields(body: LaterFields, features: readonly Feature[]): void {
   if (body.webhook_secret && !features.includes('webhooks'))
     throw new AppError('request_invalid', 'webhooks feature is not enabled')
-  const mode = body.concurrency_mode ?? ''
-  if (!MODES.includes(mode))
-    throw new AppError(
-      'request_invalid',
-      `unknown concurrency_mode ${JSON.stringify(mode.slice(0, 100))} (valid: "", "serial", "group", "skip-if-running")`,
-    )
-
   if (body.webhook_secret) throw later('webhook_secret', 'webhooks')
   if (body.rbac_expression) throw later('rbac_expression', 'sign-in and permissions')
-  if (mode !== '') throw later('concurrency_mode', 'concurrency rules')
-  if (body.concurrency_group_template)
-    throw later('concurrency_group_template', 'concurrency rules')
-  if (body.concurrency_cancel_running)
-    throw later('concurrency_cancel_running', 'concurrency rules')
 }
 
 function later(field: string, what: string): AppError {

@@ -14,6 +14,7 @@ import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
 import { addProbeRoutes } from './routes/probes.js'
+import { addQueueRoutes } from './routes/queue.js'
 import { addRunEventRoutes } from './routes/run-events.js'
 import { addRunLogRoutes } from './routes/run-logs.js'
 import { addRestartRoutes } from './routes/restart-runs.js'
@@ -38,6 +39,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSyncRunRoute(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
+  addQueueRoutes(table, context)
   addTaskRoutes(table, context)
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)

@@ -1,17 +1,26 @@
+import { isDeepStrictEqual } from 'node:util'
 import { checkAdmission, checkCapacity, type QueueFull, type Refusal } from './check-admission.js'
+import { findRuleFault, NO_RULE, type ConcurrencyRule } from '../shared/contract/queue-rules.js'
 import { isTerminal, type RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import type { Db } from '../shared/db/open.js'
 import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
-import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
+import {
+  createRuns,
+  type EarlyEnd,
+  type NewRun,
+  type Run,
+  type StopCause,
+} from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
 import { removeDriverConfig } from '../shared/secrets/driver-config.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
+import type { ResolvedGroup } from './concurrency-group.js'
 
 /**
  * All that the api changes in the main database: the operations of its writer thread. Each is one
@@ -34,14 +43,20 @@ export function createOperations(db: Db) {
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
      * the pipeline's own. Nothing is written unless all of it is.
      */
-    setPipeline({ id, input, secrets: encrypted, driverConfig, now }: SetPipeline): SetResult {
+    setPipeline(set: SetPipeline): SetResult {
+      const { id, secrets: encrypted, driverConfig, now } = set
       const existing = pipelines.findRef(id)
-      if (existing?.id === id && existing.name !== input.name) return { outcome: 'id_taken' }
-      const stored = pipelines.findByName(input.name)
+      if (existing?.id === id && existing.name !== set.input.name) return { outcome: 'id_taken' }
+      const stored = pipelines.findByName(set.input.name)
       if (stored && stored.id !== id) return { outcome: 'other_id', id: stored.id }
       const missing = encrypted.length > 0 && findMissingKey(`pipeline/${id}`, encrypted)
       if (missing) return { outcome: 'secret_key_missing', key: missing }
 
+      const concurrency = mergeRule(stored?.concurrency, set.concurrency)
+      const fault = findRuleFault(concurrency)
+      if (fault !== undefined) return { outcome: 'rule_invalid', fault }
+
+      const input = { ...set.input, concurrency }
       const pipeline = pipelines.upsert(input, id, now)
       for (const secret of encrypted) secrets.upsert(secret, now)
       if (driverConfig === null || (stored && stored.driver !== input.driver))
@@ -53,20 +68,36 @@ export function createOperations(db: Db) {
     setPaused: ({ id, isPaused, now }: SetPaused): boolean =>
       pipelines.setPaused(id, isPaused, now),
 
-    /** Accepts a run, or says why not. Nothing is written for a refusal. */
-    admitRun({ run, upload, maxQueueSize, now }: AdmitRun, notes: Notes): Admission {
+    /**
+     * Accepts a run, or says why not. Nothing is written for a refusal. The concurrency rule may end
+     * the run in that moment, or those before it.
+     */
+    admitRun({ run, resolved, upload, maxQueueSize, now }: AdmitRun, notes: Notes): Admission {
+      const { pipelineId } = run
       const tables = { pipelines, runs, executors }
       const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
-      const checked = checkAdmission(tables, {
-        pipelineId: run.pipelineId,
-        maxQueueSize,
-        now,
-        count,
-      })
+      const checked = checkAdmission(tables, { pipelineId, maxQueueSize, now, count })
       if (checked.outcome !== 'free') return checked
+      const { concurrency, priority, labels } = checked.rules
+      if (!isDeepStrictEqual(concurrency, resolved.rule))
+        return { outcome: 'rule_changed', rule: concurrency }
+
+      const concurrencyGroup = 'group' in resolved ? resolved.group : ''
+      const end = findEarlyEnd(resolved, runs.findOldestInGroup(concurrencyGroup))
+      const peers = concurrency.cancelsRunning ? runs.findActiveInGroup(concurrencyGroup) : []
+      const hasUpload = upload !== undefined
+      const accepted = runs.insert(
+        { ...run, priority, labels, concurrencyGroup, hasUpload },
+        now,
+        end,
+      )
+      if (end) return { outcome: 'accepted', run: accepted }
       notes.set(QUEUED, checked.queued + 1)
-      const accepted = runs.insert({ ...run, hasUpload: upload !== undefined }, now)
       if (upload !== undefined) uploads.insert(run.id, upload)
+      if (peers.length > 0) {
+        notes.delete(QUEUED)
+        for (const peer of peers) supersede(peer, run.id, now)
+      }
       return { outcome: 'accepted', run: accepted }
     },
 
@@ -81,6 +112,7 @@ export function createOperations(db: Db) {
         return { outcome: 'wrong_status' }
       const beforeEffect = from === undefined ? null : findEffect(runId, from)
       if (beforeEffect === undefined) return { outcome: 'step_not_found' }
+      if (run.errorCode === NO_GROUP) return { outcome: 'group_missing' }
       if (run.hasUpload) return { outcome: 'workdir_gone' }
       const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
       const checked = checkCapacity({ runs, executors }, { maxQueueSize, now, count })
@@ -129,6 +161,16 @@ export function createOperations(db: Db) {
     return task?.effect ?? undefined
   }
 
+  /** Nothing of a run that has begun may be left behind, so it ends like one that is stopped. */
+  function supersede(peer: { id: string; status: RunStatus }, by: string, now: number): void {
+    const cause: StopCause = { code: 'superseded', message: `superseded by run ${by}` }
+    if (peer.status === 'running') runs.requestStop(peer.id, `run ${by}`, now, cause)
+    else if (!runs.skipQueued(peer.id, cause, now)) {
+      runs.failQueued(peer.id, `run ${by}`, cause, now)
+      tasks.endOpen(peer.id, { status: 'aborted', errorMessage: cause.message }, now)
+    }
+  }
+
   function stopRun(runId: string, by: string, now: number): StopResult {
     const run = runs.find(runId)
     if (!run) return 'not_found'
@@ -149,6 +191,25 @@ export function createOperations(db: Db) {
   }
 }
 
+function mergeRule(
+  stored: ConcurrencyRule = NO_RULE,
+  given: Partial<ConcurrencyRule>,
+): ConcurrencyRule {
+  return { ...(given.mode === undefined ? stored : NO_RULE), ...given }
+}
+
+/** What its concurrency rule makes of a run at once; undefined: it is queued. */
+function findEarlyEnd(resolved: AdmitRun['resolved'], peer?: string): EarlyEnd | undefined {
+  if ('error' in resolved)
+    return { status: 'failed', errorCode: NO_GROUP, errorMessage: resolved.error }
+  if (resolved.rule.mode !== 'skip-if-running' || peer === undefined) return undefined
+  const errorMessage = `skipped: pipeline already running (peer run ${peer})`
+  return { status: 'skipped', errorCode: 'already_running', errorMessage }
+}
+
+/** The error of a run whose concurrency group could not be named. */
+const NO_GROUP = 'concurrency_group'
+
 /** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
 
@@ -158,7 +219,9 @@ const STOPPED = 'Run stopped by user'
 export interface SetPipeline {
   /** The pipeline's, or the one to give it if it is new. */
   id: string
-  input: PipelineInput
+  input: Omit<PipelineInput, 'concurrency'>
+  /** With a mode it is the whole rule; without one it changes the one that is stored. */
+  concurrency: Partial<ConcurrencyRule>
   secrets: EncryptedSecret[]
   /** Settings of its driver. Null: there are none; undefined: as they are, unless the driver changes. */
   driverConfig: EncryptedSecret | null | undefined
@@ -172,6 +235,7 @@ export type SetResult =
   /** Another pipeline has this id. */
   | { outcome: 'id_taken' }
   | { outcome: 'secret_key_missing'; key: string }
+  | { outcome: 'rule_invalid'; fault: string }
 
 export interface SetPaused {
   id: string
@@ -180,14 +244,20 @@ export interface SetPaused {
 }
 
 export interface AdmitRun {
-  run: NewRun
+  run: Omit<NewRun, 'priority' | 'labels' | 'concurrencyGroup'>
+  /** Its concurrency group, and the rule that gave it. */
+  resolved: ResolvedGroup & { rule: ConcurrencyRule }
   /** A synced file of the spool that becomes the run's. */
   upload?: string | undefined
   maxQueueSize: number
   now: number
 }
 
-export type Admission = { outcome: 'accepted'; run: Run } | Refusal
+export type Admission =
+  | { outcome: 'accepted'; run: Run }
+  /** Somebody has set the pipeline meanwhile: find the group by this rule. */
+  | { outcome: 'rule_changed'; rule: ConcurrencyRule }
+  | Refusal
 
 export interface RestartRun {
   runId: string
@@ -202,6 +272,8 @@ export type RestartResult =
   | { outcome: 'not_found' }
   | { outcome: 'wrong_status' }
   | { outcome: 'step_not_found' }
+  /** Its concurrency group could not be named, and it must not run without. */
+  | { outcome: 'group_missing' }
   /** It had a working directory of its own. */
   | { outcome: 'workdir_gone' }
   | QueueFull

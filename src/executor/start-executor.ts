@@ -73,8 +73,8 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     await using driver = await openDriver(name, { namespace, config, logger, findSettings })
     await driver.removeAll()
   }
-  const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity }
-  const { leaseTtlMs } = config.queue
+  const { leaseTtlMs, labels } = config.queue
+  const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity, labels }
   await writer.client.write('register', { executor, now: Date.now(), leaseTtlMs })
   const loop = startClaimLoop({
     executor,

@@ -9,6 +9,7 @@ import {
   type Claim,
   type Run,
   type RunOutcome,
+  type StopCause,
   type Waiting,
 } from '../shared/db/runs.js'
 import { createRunCleanups } from '../shared/db/run-cleanups.js'
@@ -71,7 +72,14 @@ export function createOperations(db: Db) {
       cleanups.postpone(runId, dueAt),
 
     /** False: the claim is no longer ours, or somebody wants the run stopped. */
-    release: ({ claim, waiting }: ReleaseRun): boolean => runs.release(claim, waiting),
+    release: ({ claim, waiting, now }: ReleaseRun): boolean => runs.release(claim, waiting, now),
+
+    /** A run has taken as long as its pipeline allows: its owner is asked to stop it. */
+    timeOut({ claim, now }: { claim: Claim; now: number }): boolean {
+      const run = runs.isOwned(claim) ? runs.find(claim.runId) : undefined
+      if (!run || run.deadlineAt === null || run.deadlineAt > now) return false
+      return runs.requestStop(run.id, 'run timeout', now, TIMED_OUT)
+    },
 
     /** Journal entries together with what they mean for the task tree. False: the claim is lost. */
     record({ claim, entries, changes, now }: RecordEffect): boolean {
@@ -139,6 +147,11 @@ export function createOperations(db: Db) {
   }
 }
 
+const TIMED_OUT: StopCause = {
+  code: 'run_timed_out',
+  message: 'the run took longer than the run timeout of its pipeline',
+}
+
 /** How long a dead executor stays on record. */
 const FORGET_AFTER_MS = 3_600_000
 
@@ -154,6 +167,8 @@ export interface Renew extends Register {
 
 export interface ClaimRuns {
   executorId: string
+  /** What the executor has. */
+  labels: readonly string[]
   limit: number
   now: number
   leaseTtlMs: number
@@ -188,6 +203,7 @@ export interface FinishRun {
 export interface ReleaseRun {
   claim: Claim
   waiting: Waiting
+  now: number
 }
 
 export type TaskChange =

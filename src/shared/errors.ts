@@ -51,6 +51,10 @@ export const ERROR_CODES = [
   'pipeline_paused',
   'pipeline_invalid',
   'pipeline_stopping',
+  'expression_invalid',
+  'expression_failed',
+  'template_invalid',
+  'template_failed',
   'driver_not_allowed',
   'driver_unknown',
   'secret_reserved',
@@ -61,6 +65,7 @@ export const ERROR_CODES = [
   'run_not_in_flight',
   'run_not_resumable',
   'workdir_gone',
+  'run_rejected',
   'task_not_found',
   'queue_full',
   'lease_lost',
@@ -87,6 +92,11 @@ export type ErrorCode = (typeof ERROR_CODES)[number]
 /** The text of anything that was thrown. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** True for the RangeError of a call that went too deep. */
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.includes('call stack')
 }
 
 /** True for an AppError with this code. */

@@ -38,6 +38,7 @@ test('a failed run is resumed: the same run, in the queue, with nothing of its e
     trigger_type: 'manual',
     trigger_input: {},
     waiting_reason: 'what it left behind when it ended is removed first',
+    waiting: { kind: 'cleanup' },
     generation: 2,
   })
   const tasks = await (await api.fetch(`/api/runs/${runId}/tasks?output=false`)).json()
@@ -151,4 +152,56 @@ test('the buttons of the page resume a run and start it again', async (t) => {
   const page = await (await api.fetch(`/runs/${runId}/tasks`)).text()
   assert.match(page, /id="run-resume-form"[^>]* hidden/)
   assert.match(page, /<span class="dim">earlier<\/span>/)
+})
+
+test('a resumed run waits for its group again; a retrigger is under the rule', async (t) => {
+  const api = await startTestApi(t, { capacity: 5 })
+  const id = await api.set('p', { concurrency_mode: 'serial' })
+  const failed = await endedRun(api, id, FAILED)
+  const next = await api.trigger(id)
+  assert.deepEqual(api.claim(), [next])
+  assert.equal((await post(api, failed, 'resume')).status, 200)
+  const again = await post(api, failed, 'retrigger')
+  assert.equal(again.status, 202)
+  api.db.prepare('delete from run_cleanups').run()
+  assert.deepEqual(api.claim(), [])
+  const { body: waits } = await api.call('GET', `/api/runs/${failed}/status`)
+  assert.deepEqual(waits['waiting'], { kind: 'group', group: `pipeline:${id}`, holder: next })
+  assert.ok(api.runs.finish({ runId: next, attempt: 1 }, { status: 'success' }, Date.now()))
+  api.db.prepare('delete from run_cleanups').run()
+  assert.deepEqual(api.claim(), [failed])
+  const held = api.db.prepare('select id from runs where held_group is not null').all()
+  assert.deepEqual(held, [{ id: failed }])
+})
+
+test('a superseded run that is resumed and stopped is stopped by whoever did that', async (t) => {
+  const api = await startTestApi(t, { capacity: 5 })
+  const id = await api.set('p', {
+    ...{ concurrency_mode: 'group', concurrency_group_template: 'x' },
+    concurrency_cancel_running: true,
+  })
+  const first = await api.trigger(id)
+  api.claim()
+  const second = await api.trigger(id)
+  const stopped = { status: 'failed', errorCode: 'stopped', errorMessage: 'stopped' } as const
+  assert.ok(api.runs.finish({ runId: first, attempt: 1 }, stopped, Date.now()))
+  assert.equal(api.runs.find(first)?.errorCode, 'superseded')
+  assert.equal((await post(api, first, 'resume')).status, 200)
+  api.db.prepare('delete from run_cleanups').run()
+  assert.deepEqual(api.claim(), [first], 'it is the older one')
+  assert.equal(api.runs.find(second)?.status, 'queued')
+  assert.ok(api.runs.finish({ runId: first, attempt: 2 }, stopped, Date.now()))
+  assert.equal(api.runs.find(first)?.errorCode, 'stopped')
+})
+
+test('a run whose group could not be named does not go on without one', async (t) => {
+  const api = await startTestApi(t)
+  const rule = { concurrency_mode: 'group', concurrency_group_template: '{{ printf "" }}' }
+  const id = await api.set('p', rule)
+  const runId = await api.trigger(id)
+  assert.equal(api.runs.find(runId)?.errorCode, 'concurrency_group')
+  const { status, body } = await post(api, runId, 'resume')
+  assert.deepEqual([status, body['code']], [409, 'run_not_resumable'])
+  assert.match(String(body['error']), /no concurrency group/)
+  assert.equal(api.runs.find(runId)?.status, 'failed')
 })

@@ -21,6 +21,7 @@ const ROUTES: Record<string, Action> = {
   'POST /api/pipelines/:id/trigger': 'pipeline.run',
   'POST /api/pipelines/:name/run': 'pipeline.run',
   'GET /api/runs': 'run.list',
+  'GET /api/queue': 'run.list',
   'GET /api/runs/:run_id/status': 'run.read',
   'POST /api/runs/:run_id/stop': 'run.stop',
   'POST /api/runs/:run_id/resume': 'run.resume',

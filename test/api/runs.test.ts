@@ -13,6 +13,8 @@ test('a run shows what it has and leaves out what is empty', async (t) => {
     pipeline_id: pipelineId,
     status: 'queued',
     trigger_type: 'manual',
+    waiting_reason: 'starts in a moment',
+    waiting: { kind: 'turn', ahead: 0 },
     trigger_input: {},
   })
   api.claim()

@@ -108,9 +108,9 @@ const REFUSED: [what: string, body: Record<string, unknown>, text: string][] = [
     'rbac_expression: sign-in and permissions are not available in this version yet; leave it out',
   ],
   [
-    'a concurrency mode',
-    { content: PIPELINE, concurrency_mode: 'serial' },
-    'concurrency_mode: concurrency rules are not available in this version yet; leave it out',
+    'a group without a name',
+    { content: PIPELINE, concurrency_mode: 'group' },
+    'concurrency_mode="group" requires a non-empty concurrency_group_template',
   ],
   [
     'an unknown concurrency mode',
@@ -120,12 +120,32 @@ const REFUSED: [what: string, body: Record<string, unknown>, text: string][] = [
   [
     'a concurrency group',
     { content: PIPELINE, concurrency_group_template: 'x' },
-    'concurrency_group_template: concurrency rules are not available in this version yet; leave it out',
+    'concurrency_group_template is only valid when concurrency_mode is "group"',
   ],
   [
     'cancelling',
     { content: PIPELINE, concurrency_cancel_running: true },
-    'concurrency_cancel_running: concurrency rules are not available in this version yet; leave it out',
+    'concurrency_cancel_running is only valid when concurrency_mode is "group"',
+  ],
+  [
+    'cancelling in another mode',
+    { content: PIPELINE, concurrency_mode: 'serial', concurrency_cancel_running: true },
+    'concurrency_cancel_running is only valid when concurrency_mode is "group"',
+  ],
+  [
+    'a broken template',
+    { content: PIPELINE, concurrency_mode: 'group', concurrency_group_template: '{{ .Args' },
+    'concurrency_group_template: column 1: the action is not closed',
+  ],
+  [
+    'a label with a space',
+    { content: PIPELINE, labels: ['a b'] },
+    'labels: "a b" is no label: expected up to 63 letters, digits, "_", "." and "-", not one of the last three first',
+  ],
+  [
+    'a bare number of a duration',
+    { content: PIPELINE, run_timeout: '10' },
+    'run_timeout: expected a duration from 1ms to 168h, or 0 for no limit, got "10"',
   ],
 ]
 

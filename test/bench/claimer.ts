@@ -15,7 +15,7 @@ const outcome = { status: 'success' as const }
 
 const claimInput = () => ({
   ...{ executorId, limit: 1, now: Date.now(), leaseTtlMs: 60_000, defaultDriver: 'native' },
-  isIdle: false,
+  ...{ labels: [], isIdle: false },
 })
 
 const work = mode === 'ours' ? await openOurs() : openBare()

@@ -2,11 +2,13 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { benchClaims } from './claims.js'
 import { benchDockerStep } from './docker-step.js'
+import { benchExpressions } from './expressions.js'
 import { benchFirstInstruction } from './first-instruction.js'
 import { benchFirstLine } from './first-line.js'
 import { benchIdle } from './idle.js'
 import { benchJournal } from './journal.js'
 import { benchLoudDockerStep, benchLoudStep } from './loud-step.js'
+import { benchQueueClaims } from './queue-claims.js'
 import { benchReplay } from './replay.js'
 import { benchRuns } from './runs-per-second.js'
 import { withScope } from './scope.js'
@@ -19,6 +21,7 @@ import { benchUpload } from './upload.js'
  * `--quick` measures less of everything; `--only first-line,idle` some; `--json FILE` writes a file.
  */
 const BENCHES = {
+  expressions: benchExpressions,
   'first-line': benchFirstLine,
   'first-instruction': benchFirstInstruction,
   runs: benchRuns,
@@ -28,6 +31,7 @@ const BENCHES = {
   'docker-loud-step': benchLoudDockerStep,
   upload: benchUpload,
   claims: benchClaims,
+  'queue-claims': benchQueueClaims,
   journal: benchJournal,
   replay: benchReplay,
   idle: benchIdle,

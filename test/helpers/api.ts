@@ -123,7 +123,7 @@ export async function startTestApi(
   const logs = createLogChunks(open(logsPathOf(path), 'write'))
   if (capacity > 0)
     createExecutors(db).register(
-      { id: 'executor', pid: 1, host: 'test', capacity },
+      { id: 'executor', pid: 1, host: 'test', capacity, labels: [] },
       Date.now(),
       Date.now() + 3_600_000,
     )

@@ -13,7 +13,7 @@ export function tempStorage(t: Pick<TestContext, 'after'>): string {
 }
 
 /** What else a claim says. */
-export const CLAIMER = { defaultDriver: 'native', isIdle: true }
+export const CLAIMER = { defaultDriver: 'native', isIdle: true, labels: [] as string[] }
 
 /** A connection that is closed when the test ends. */
 export function openForTest(

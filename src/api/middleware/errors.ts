@@ -28,6 +28,7 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   run_not_in_flight: { status: 409 },
   run_not_resumable: { status: 409 },
   workdir_gone: { status: 409 },
+  run_rejected: { status: 409 },
   upload_too_slow: { status: 408 },
   body_too_large: { status: 413 },
   archive_too_large: { status: 413 },

@@ -2,6 +2,7 @@ import { isTerminal } from '../../shared/contract/statuses.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
 import { EARLIER, type Task } from '../../shared/db/tasks.js'
+import { describeWait, type WaitReason } from '../../shared/db/wait-reasons.js'
 import { isKept } from '../wire/task.js'
 import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
@@ -21,6 +22,8 @@ export interface OutputHead {
 export interface RunPageProps {
   site: Site
   run: Run
+  /** Of a queued run. */
+  waits: WaitReason | undefined
   pipeline: PipelineRef
   /** The first ones; `omitted` says how many more there are. */
   steps: readonly { task: Task; head: OutputHead }[]
@@ -32,11 +35,9 @@ export interface RunPageProps {
   now: number
 }
 
-const WAITS_FOR_SLOT = 'Waits for a free slot: runs are taken in the order in which they came.'
-
 /** A run with its steps and their output; a script keeps it up to date. */
 export function renderRunPage(props: RunPageProps): string {
-  const { site, run, pipeline, steps, omitted, canResume, now } = props
+  const { site, run, pipeline, waits, steps, omitted, canResume, now } = props
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
   return renderPage({
@@ -112,7 +113,7 @@ export function renderRunPage(props: RunPageProps): string {
           <Args run={run} />
         </ul>
         <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>
-          {visibleText(run.waitReason === '' ? WAITS_FOR_SLOT : `Waiting: ${run.waitReason}`)}
+          {visibleText(waits ? `Waiting: ${describeWait(waits)}` : '')}
         </p>
         <section
           id="run-error-alert"

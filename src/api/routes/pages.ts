@@ -99,7 +99,7 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, logs, now } = context
+  const { site, config, tasks, logs, waitReasons, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -120,6 +120,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     const page = renderRunPage({
       site,
       run,
+      waits: waitReasons.find(run, now()),
       pipeline,
       console: readHead(0),
       steps: items.map((task) => ({ task, head: readHead(task.step) })),

@@ -7,7 +7,7 @@ import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWirePipeline } from '../wire/pipeline.js'
-import { toWireRun } from '../wire/run.js'
+import { showRun } from './runs.js'
 
 /** Listing, reading, pausing and deleting pipelines. */
 export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): void {
@@ -48,7 +48,7 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
     const found = runs.list(page, id)
     sendJson(response, 200, {
       ...envelope(page, found),
-      items: found.items.map((run) => toWireRun(run)),
+      items: found.items.map((run) => showRun(context, run)),
     })
   })
 

@@ -90,6 +90,11 @@ export async function restartRun(
       )
     case 'step_not_found':
       throw new AppError('task_not_found', 'task not found in the last generation of the run')
+    case 'group_missing':
+      throw new AppError(
+        'run_not_resumable',
+        'the run has no concurrency group, for it could not be named: retrigger it',
+      )
     case 'workdir_gone':
       throw workdirGone()
     case 'queue_full':

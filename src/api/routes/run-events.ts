@@ -39,7 +39,7 @@ async function send(
 ): Promise<void> {
   switch (event.type) {
     case 'run':
-      return stream.send({ data: { type: 'run', ...toWireRun(event.run) } })
+      return stream.send({ data: { type: 'run', ...toWireRun(event.run, event.reason) } })
     case 'task':
       await stream.send({ data: { type: 'task', ...toWireTask(event.task) } })
       return
@@ -60,7 +60,7 @@ async function send(
         await stream.send({ data: { type: 'output', step, stream: name, text } })
       return stream.send({
         event: 'end',
-        data: event.run ? { type: 'run', ...toWireRun(event.run) } : { type: 'deleted' },
+        data: event.run ? { type: 'run', ...toWireRun(event.run, undefined) } : { type: 'deleted' },
       })
   }
 }

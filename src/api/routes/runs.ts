@@ -1,3 +1,4 @@
+import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { nameOf } from '../authorize.js'
 import { getRun, type ApiContext } from '../context.js'
@@ -16,12 +17,12 @@ export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
     const found = runs.list(page)
     sendJson(response, 200, {
       ...envelope(page, found),
-      items: found.items.map((run) => toWireRun(run)),
+      items: found.items.map((run) => showRun(context, run)),
     })
   })
 
   route('GET', '/api/runs/:run_id/status', { action: 'run.read', resource }, (request, response) =>
-    sendJson(response, 200, toWireRun(getRun(context, pathParam(request, 'run_id')))),
+    sendJson(response, 200, showRun(context, getRun(context, pathParam(request, 'run_id')))),
   )
 
   route(
@@ -35,6 +36,11 @@ export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
       sendJson(response, 200, { run_id: runId, status })
     },
   )
+}
+
+/** A run on the wire, with why it waits. */
+export function showRun({ waitReasons, now }: ApiContext, run: Run): ReturnType<typeof toWireRun> {
+  return toWireRun(run, waitReasons.find(run, now()))
 }
 
 /**

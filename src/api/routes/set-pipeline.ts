@@ -14,6 +14,12 @@ import { parseBody, readJsonBody } from '../request-body.js'
 import { pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
+import {
+  checkQueueFields,
+  queueFields,
+  toConcurrency,
+  toQueueSettings,
+} from '../submitted-queue-rules.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { toWirePipeline } from '../wire/pipeline.js'
 
@@ -23,6 +29,7 @@ const bodySchema = z.strictObject({
   ...driverFields,
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
+  ...queueFields,
   ...laterFields,
 })
 type Body = z.infer<typeof bodySchema>
@@ -60,6 +67,7 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
   checkSecrets(body.secrets ?? {}, config.features)
   if (body.resume_enabled === true && !config.features.includes('resume'))
     throw new AppError('request_invalid', 'resume feature is not enabled')
+  checkQueueFields(body)
   checkLaterFields(body, config.features)
   return contentType
 }
@@ -107,7 +115,9 @@ async function store(
     program: program.code,
     sourceMap: program.sourceMap,
     isResumeEnabled: body.resume_enabled ?? undefined,
+    ...toQueueSettings(body),
   }
+  const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
   for (;;) {
@@ -118,7 +128,7 @@ async function store(
       encryptedValue: encryptSecret(secretKey, scope, key, value),
     }))
     const driverConfig = encryptSettings(driver, secretKey, id)
-    const set = { id, input, secrets, driverConfig, now: now() }
+    const set = { id, input, concurrency, secrets, driverConfig, now: now() }
     const result = await writer.write('setPipeline', set)
     switch (result.outcome) {
       case 'stored':
@@ -130,6 +140,8 @@ async function store(
         // "a" with content "b:c" hashes like "a:b" with content "c"
         id = randomBytes(16).toString('hex')
         break
+      case 'rule_invalid':
+        throw new AppError('request_invalid', result.fault)
       case 'secret_key_missing':
         throw new AppError(
           'request_invalid',

@@ -2,6 +2,8 @@ import type { Request, Response } from 'express'
 import type { OutputStream } from '../../shared/contract/statuses.js'
 import { followRun } from '../../shared/db/follow-run.js'
 import type { Run } from '../../shared/db/runs.js'
+import { describeWait } from '../../shared/db/wait-reasons.js'
+import { AppError } from '../../shared/errors.js'
 import { lingerAfterAnswer, limitBodyTime } from '../body-time.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { openEventStream, splitForLine } from '../event-stream.js'
@@ -21,7 +23,8 @@ type RunEvent =
  * A run that is queued like any other and followed to its end. Whoever leaves does not stop it.
  */
 export function addSyncRunRoute({ route }: RouteTable, context: ApiContext): void {
-  const { runs, logs, changes, closing, timings } = context
+  const { runs, logs, changes, closing, timings, now } = context
+  const reasons = context.waitReasons
   route(
     'POST',
     '/api/pipelines/:name/run',
@@ -46,7 +49,11 @@ export function addSyncRunRoute({ route }: RouteTable, context: ApiContext): voi
         for (const data of splitForLine(text)) await send({ stream: name, data })
       }
 
-      for await (const event of followRun({ runs, logs, changes, runId: run.id, signal })) {
+      const follow = { runs, logs, changes, reasons, now, runId: run.id, signal }
+      for await (const event of followRun(follow)) {
+        // a comment, since clients know only the events above; a moment is not worth one
+        if (event.type === 'waiting' && event.reason.kind !== 'turn')
+          await stream.comment(`waiting: ${describeWait(event.reason)}`)
         if (event.type === 'output')
           await sendOutput(event.chunk.stream, decoder.decode(event.chunk))
         if (event.type === 'end') {
@@ -67,7 +74,13 @@ async function startRun(context: ApiContext, request: Request, response: Respons
   await using body = await readRunBody(request, context)
   const { args, upload } = body
   const input = args.length > 0 ? { args } : {}
-  return await admitRun(context, request, { pipelineId: id, type: 'cli', input, upload })
+  const run = await admitRun(context, request, { pipelineId: id, type: 'cli', input, upload })
+  if (run.status !== 'queued')
+    throw new AppError(
+      'run_rejected',
+      `run ${run.id} rejected by concurrency rules: ${run.errorMessage}`,
+    )
+  return run
 }
 
 const DELETED: RunEvent = { event: 'error', message: 'the run was deleted' }

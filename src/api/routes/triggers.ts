@@ -8,6 +8,7 @@ import { newRunId } from '../../shared/ids.js'
 import type { SpoolFile } from '../../shared/uploads/spool.js'
 import { nameOf } from '../authorize.js'
 import { checkAdmission, type Refusal } from '../check-admission.js'
+import { resolveGroup } from '../concurrency-group.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { idOf } from '../middleware/request-id.js'
 import { parseBody, readJsonBody } from '../request-body.js'
@@ -49,33 +50,46 @@ interface RunRequest {
 }
 
 /**
- * Puts a run into the queue; when it resolves the run is on the disk. Throws `server_stopping`,
+ * Puts a run into the queue, unless the concurrency rule of its pipeline ends it at once; when it resolves the run is on the disk. Throws `server_stopping`,
  * `pipeline_not_found`, `pipeline_paused` or `queue_full`, and then there is no run.
  */
 export async function admitRun(
-  { writer, config, now, stopping }: ApiContext,
+  context: ApiContext,
   request: Request,
   { pipelineId, type, input, upload }: RunRequest,
 ): Promise<Run> {
-  if (stopping.aborted) throw serverStopping()
+  const { writer, config, pipelines, now } = context
   const { maxQueueSize } = config.queue
-  const admission = await writer.write('admitRun', {
-    run: {
-      id: newRunId(),
-      pipelineId,
-      triggerType: type,
-      triggeredBy: nameOf(actorOf(request)),
-      triggerInput: input,
-      requestId: idOf(request),
-    },
-    upload: upload?.name,
-    maxQueueSize,
-    now: now(),
-  })
-  faultPoint('api.run.admitted')
-  if (admission.outcome !== 'accepted') throw refused(admission, maxQueueSize)
-  upload?.keep()
-  return admission.run
+  let rule = pipelines.findRules(pipelineId)?.concurrency
+  for (;;) {
+    if (context.stopping.aborted) throw serverStopping()
+    if (!rule) throw refused({ outcome: 'pipeline_not_found' }, maxQueueSize)
+    const admission = await writer.write('admitRun', {
+      run: {
+        id: newRunId(),
+        pipelineId,
+        triggerType: type,
+        triggeredBy: nameOf(actorOf(request)),
+        triggerInput: input,
+        requestId: idOf(request),
+      },
+      resolved: { rule, ...resolveGroup(pipelineId, rule, input) },
+      upload: upload?.name,
+      maxQueueSize,
+      now: now(),
+    })
+    faultPoint('api.run.admitted')
+    switch (admission.outcome) {
+      case 'accepted':
+        if (admission.run.status === 'queued') upload?.keep()
+        return admission.run
+      case 'rule_changed':
+        rule = admission.rule
+        break
+      default:
+        throw refused(admission, maxQueueSize)
+    }
+  }
 }
 
 /** Throws what admitRun would throw now, before anything of a large body is read. */

@@ -1,9 +1,10 @@
 import type { TriggerInput } from '../../shared/contract/trigger-input.js'
 import type { Run } from '../../shared/db/runs.js'
+import { describeWait, type WaitReason } from '../../shared/db/wait-reasons.js'
 import { formatTime } from './time.js'
 
-/** A run as clients see it; what is empty is left out. */
-export function toWireRun(run: Run) {
+/** A run as clients see it, with why it waits if it does; what is empty is left out. */
+export function toWireRun(run: Run, reason: WaitReason | undefined) {
   return {
     id: run.id,
     pipeline_id: run.pipelineId,
@@ -13,11 +14,30 @@ export function toWireRun(run: Run) {
     trigger_input: toWireInput(run.triggerInput),
     ...(run.concurrencyGroup && { concurrency_group: run.concurrencyGroup }),
     ...(run.errorMessage && { error_message: run.errorMessage }),
-    ...(run.status === 'queued' && run.waitReason && { waiting_reason: run.waitReason }),
     ...(run.generation > 1 && { generation: run.generation }),
+    ...(run.priority !== 'normal' && { priority: run.priority }),
+    ...(run.labels.length > 0 && { labels: run.labels }),
+    ...(reason && { waiting_reason: describeWait(reason), waiting: toWireReason(reason) }),
     ...(run.startedAt !== null && { started_at: formatTime(run.startedAt) }),
     ...(run.completedAt !== null && { completed_at: formatTime(run.completedAt) }),
     created_at: formatTime(run.createdAt),
+  }
+}
+
+function toWireReason(reason: WaitReason) {
+  switch (reason.kind) {
+    case 'wait':
+      return { kind: reason.kind, until: formatTime(reason.until) }
+    case 'group':
+      return { kind: reason.kind, group: reason.group, holder: reason.holder }
+    case 'pipeline_limit':
+      return { kind: reason.kind, in_flight: reason.inFlight, max_in_flight: reason.limit }
+    case 'cleanup':
+    case 'executors':
+    case 'alone':
+    case 'slots':
+    case 'turn':
+      return reason
   }
 }
 

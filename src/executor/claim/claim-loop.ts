@@ -5,7 +5,8 @@ import type { Logger } from '../../shared/logger.js'
 import type { ChangeSignal } from '../../shared/db/change-signal.js'
 import type { Executor } from '../../shared/db/executors.js'
 import type { Db } from '../../shared/db/open.js'
-import { createRuns, MAX_DEATHS, type Claim, type RunOutcome } from '../../shared/db/runs.js'
+import { MAX_DEATHS } from '../../shared/db/claim-runs.js'
+import { createRuns, type Claim, type Run, type RunOutcome } from '../../shared/db/runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Pool, RunEnd, RunningRun } from '../pool/open-pool.js'
 import type { ThreadCommand } from '../pool/thread-messages.js'
@@ -50,15 +51,19 @@ export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
 
   const claimFree = async (): Promise<void> => {
     const limit = executor.capacity - active.size
-    if (limit <= 0 || isTakenAlone() || !runs.hasClaimable(Date.now())) return
+    if (limit <= 0 || isTakenAlone() || !hasClaimable()) return
     const now = Date.now()
     const isIdle = active.size === 0
-    const input = { executorId: executor.id, limit, now, leaseTtlMs, defaultDriver, isIdle }
+    const { id: executorId, labels } = executor
+    const input = { executorId, labels, limit, now, leaseTtlMs, defaultDriver, isIdle }
     // a claim that a power cut takes back has started nothing: the first intent is synced with it
     const batch = await writer.write('claim', input, { isDurable: false })
     faultPoint('run.claimed')
     for (const claimed of batch) execute(claimed, now + leaseTtlMs)
   }
+
+  const hasClaimable = (): boolean =>
+    runs.hasClaimable({ now: Date.now(), labels: executor.labels })
 
   /** It may bring down the executor: no other run is to go with it. */
   const isTakenAlone = (): boolean =>
@@ -72,12 +77,27 @@ export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
     )
     const running = pool.start(claimed, leaseUntil)
     active.set(run.id, running)
+    const deadline = startDeadline(run)
     void settle(running).finally(() => {
+      clearTimeout(deadline)
       active.delete(run.id)
       leaving.delete(run.id)
       freed.version++
       freed.wake()
     })
+  }
+
+  /** The stop that it asks for is heard like any other. */
+  const startDeadline = ({ id, attempt, deadlineAt }: Run): NodeJS.Timeout | undefined => {
+    if (deadlineAt === null) return undefined
+    const claim = { runId: id, attempt }
+    const timeOut = (): void => {
+      writer.write('timeOut', { claim, now: Date.now() }).catch((error: unknown) => {
+        logger.warn({ err: error, runId: id }, 'could not time a run out')
+      })
+    }
+    // a timer may fire a millisecond early
+    return setTimeout(timeOut, Math.max(0, deadlineAt - Date.now()) + 1)
   }
 
   const settle = async (running: RunningRun): Promise<void> => {

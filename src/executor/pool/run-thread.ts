@@ -3,7 +3,8 @@ import { workerData } from 'piscina'
 import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { createLogger, type Logger } from '../../shared/logger.js'
-import { MAX_DEATHS, type RunOutcome, type Waiting } from '../../shared/db/runs.js'
+import { MAX_DEATHS } from '../../shared/db/claim-runs.js'
+import type { RunOutcome, Waiting } from '../../shared/db/runs.js'
 import { openLazily } from '../../shared/db/open-lazily.js'
 import { openDatabase } from '../../shared/db/open.js'
 import { createSecrets } from '../../shared/db/secrets.js'
@@ -69,7 +70,8 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
     if (hasCode(error, 'driver_unavailable') && !driver && !stopping.signal.aborted) {
       const waiting = waitingFor(error, run.attempt)
       logger.warn({ reason: waiting.reason }, 'run waits for its driver')
-      if (await stateWriter.write('release', { claim, waiting })) return { type: 'released' }
+      if (await stateWriter.write('release', { claim, waiting, now: Date.now() }))
+        return { type: 'released' }
     }
     if (!stopping.signal.aborted) logger.error({ err: error }, 'run failed')
     return endRun(ending, driver, failureOf(error))

@@ -1,4 +1,4 @@
-import { errorMessage } from '../../shared/errors.js'
+import { errorMessage, isStackOverflow } from '../../shared/errors.js'
 import type { Delivery, GuestError, VmHost, VmLimits } from './pipeline-vm.js'
 import { GuestStopped, type SliceClock } from './slice-clock.js'
 
@@ -102,11 +102,6 @@ export function createHostChannel(options: HostChannelOptions): HostChannel {
         : { kind: 'resolve', text }
     },
   }
-}
-
-/** The guest recursed so deeply that the host's own stack ran out. */
-export function isStackOverflow(error: unknown): boolean {
-  return error instanceof RangeError && error.message.includes('call stack')
 }
 
 export const STACK_MESSAGE = 'the pipeline recursed too deeply'

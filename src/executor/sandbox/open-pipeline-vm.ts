@@ -1,11 +1,6 @@
 import { JSException, type JSValueHandle } from 'quickjs-wasi'
-import { errorMessage } from '../../shared/errors.js'
-import {
-  type CallTarget,
-  createHostChannel,
-  isStackOverflow,
-  STACK_MESSAGE,
-} from './host-channel.js'
+import { errorMessage, isStackOverflow } from '../../shared/errors.js'
+import { type CallTarget, createHostChannel, STACK_MESSAGE } from './host-channel.js'
 import { openGuest, type Guest } from './open-guest.js'
 import type {
   CrashReason,

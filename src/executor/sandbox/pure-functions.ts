@@ -1,16 +1,13 @@
-import { RE2JS } from 're2js'
 import { type Document, isScalar, LineCounter, parseDocument, stringify, visit } from 'yaml'
 import { z } from 'zod'
-import { errorMessage } from '../../shared/errors.js'
-import { isStackOverflow } from './host-channel.js'
+import { errorMessage, isStackOverflow } from '../../shared/errors.js'
+import { compileLinearPattern } from '../../shared/linear-pattern.js'
 
 /** YAML is parsed on the pipeline's time, at no more than 0.7 MiB a second: a slice lasts one. */
 const MAX_YAML_BYTES = 262_144
 
 /** Nodes of a parsed document, aliases counted as often as they are used. */
 const MAX_YAML_NODES = 250_000
-
-const MAX_PATTERN_CHARS = 4_096
 
 /** Instructions of the pattern times characters of the text: the work that matching may take. */
 const MAX_MATCH_WORK = 500_000_000
@@ -47,24 +44,13 @@ function parseArgs<Schema extends z.ZodType>(
 }
 
 /** RE2 semantics: linear in the text, whatever the pattern. */
-function testPattern(pattern: string, text: string): boolean {
-  if (pattern.length > MAX_PATTERN_CHARS)
-    throw new Error(`invalid regular expression: longer than ${MAX_PATTERN_CHARS} characters`)
-  const compiled = compilePattern(pattern)
-  if (compiled.programSize() * text.length > MAX_MATCH_WORK)
+function testPattern(source: string, text: string): boolean {
+  const pattern = compileLinearPattern(source)
+  if (pattern.size * text.length > MAX_MATCH_WORK)
     throw new Error(
-      `regular expression too costly: a pattern of ${compiled.programSize()} steps on ${text.length} characters`,
+      `regular expression too costly: a pattern of ${pattern.size} steps on ${text.length} characters`,
     )
-  return compiled.test(text)
-}
-
-function compilePattern(pattern: string): RE2JS {
-  try {
-    return RE2JS.compile(pattern)
-  } catch (error) {
-    const reason = isStackOverflow(error) ? 'nested too deeply' : errorMessage(error)
-    throw new Error(`invalid regular expression: ${reason}`, { cause: error })
-  }
+  return pattern.test(text)
 }
 
 function parseYaml(text: string): unknown {

@@ -9,6 +9,7 @@ import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
+import { queueCommand } from './commands/queue.js'
 import { runRerunCommand, runResumeCommand, runRetriggerCommand } from './commands/run-again.js'
 import { runLogsCommand } from './commands/run-logs.js'
 import { runLsCommand } from './commands/run-ls.js'
@@ -63,6 +64,7 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       runRetriggerCommand,
     ],
   },
+  queueCommand,
   driversCommand,
   featuresCommand,
   doctorCommand,

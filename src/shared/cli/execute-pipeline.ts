@@ -8,6 +8,7 @@ import { migrateStorage } from '../db/migrate.js'
 import { logsPathOf, openDatabase, type Db } from '../db/open.js'
 import { createPipelines } from '../db/pipelines.js'
 import { createRuns, type Run } from '../db/runs.js'
+import { createWaitReasons } from '../db/wait-reasons.js'
 import { AppError } from '../errors.js'
 import { newRunId } from '../ids.js'
 import { bundlePipeline, stopCompiler } from '../pipeline/compile.js'
@@ -137,6 +138,8 @@ async function follow(input: FollowInput): Promise<Run> {
   const events = followRun({
     runs: createRuns(reader.db),
     logs: createLogChunks(logsReader.db),
+    reasons: createWaitReasons(reader.db),
+    now: Date.now,
     changes,
     runId,
     signal: left.signal,

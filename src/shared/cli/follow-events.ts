@@ -5,11 +5,16 @@ import { readLines } from './run-events.js'
 export type FollowEvent =
   | { type: 'output'; step: number; text: string }
   | { type: 'skipped'; step: number; bytes: number }
+  /** Why the run is still queued. */
+  | { type: 'waiting'; reason: string }
   | { type: 'end'; isGood: boolean; message: string }
 
 const dataSchema = z.union([
   z.object({ type: z.literal('output'), step: z.number(), text: z.string() }),
   z.object({ type: z.literal('skipped'), step: z.number(), bytes: z.number() }),
+  z
+    .object({ type: z.literal('run'), waiting_reason: z.string() })
+    .transform(({ waiting_reason: reason }) => ({ type: 'waiting' as const, reason })),
 ])
 
 const endSchema = z.union([

@@ -15,8 +15,11 @@ const eventSchema = z.union([
     .transform((output) => ({ event: 'output' as const, ...output })),
 ])
 
+/** A comment of the stream: other clients pass it over. */
+const WAITING = ': waiting: '
+
 /** What a synchronous run says: output, then `exit` or `error`, once and last. */
-export type RemoteRunEvent = z.infer<typeof eventSchema>
+export type RemoteRunEvent = z.infer<typeof eventSchema> | { event: 'waiting'; reason: string }
 
 /** Servers keep lines under 64 KiB. */
 const MAX_LINE_CHARS = 1_048_576
@@ -27,6 +30,7 @@ export async function* readRunEvents(
   body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<RemoteRunEvent> {
   for await (const line of readLines(body)) {
+    if (line.startsWith(WAITING)) yield { event: 'waiting', reason: line.slice(WAITING.length) }
     if (!line.startsWith(DATA)) continue
     const event = parseEvent(line.slice(DATA.length))
     if (event) yield event

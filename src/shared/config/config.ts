@@ -43,6 +43,8 @@ export const configSchema = z.object({
     leaseTtlMs: z.number().int().min(100),
     /** Executor processes under `pocketci server`. */
     executors: z.number().int().min(1),
+    /** What the executors have, for pipelines that require it. */
+    labels: z.array(z.string()),
   }),
   drivers: z.object({
     /** The driver of pipelines that name none. Empty until one is chosen: see chooseDriver. */

@@ -27,3 +27,12 @@ export function parseDuration(text: string): number | undefined {
   if (!(nanoseconds < MAX_NANOSECONDS)) return undefined
   return (sign === '-' ? -nanoseconds : nanoseconds) / 1e6
 }
+
+/** Go duration text for whole milliseconds: `1h30m0s`, `2.5s`, `0s`. */
+export function formatDuration(ms: number): string {
+  const hours = Math.floor(ms / 3_600_000)
+  const minutes = Math.floor(ms / 60_000) % 60
+  const seconds = (ms % 60_000) / 1_000
+  if (hours > 0) return `${hours}h${minutes}m${seconds}s`
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`
+}

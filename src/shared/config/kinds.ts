@@ -1,3 +1,4 @@
+import { findLabelFault } from '../contract/queue-rules.js'
 import { parseDuration } from './duration.js'
 
 /** What the values of a flag are: how they are written, parsed and named in help. */
@@ -74,6 +75,18 @@ export const list: Kind<string[]> = {
   arity: 'many',
   isSyntax: true,
   parse: (texts) => texts.flatMap((value) => splitList(value)),
+}
+
+/** Labels of executors and pipelines. */
+export const labels: Kind<string[]> = {
+  ...list,
+  placeholder: 'LABEL,...',
+  parse(texts) {
+    const given = list.parse(texts)
+    const fault = findLabelFault(given)
+    if (fault !== undefined) throw new Error(fault)
+    return given
+  },
 }
 
 /** Repeatable KEY=VALUE that is no secret; a comma is part of the value. */

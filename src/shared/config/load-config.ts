@@ -58,6 +58,7 @@ function toConfig(values: Values): Config {
       maxQueueSize: values['max-queue-size'],
       leaseTtlMs: values['lease-ttl'],
       executors: values.executors,
+      labels: values.labels ?? [],
     },
     drivers: {
       default: values.driver ?? '',

@@ -8,7 +8,7 @@ import {
   globalSecrets,
   storageFile,
 } from './server-kinds.js'
-import { boolean, duration, filledText, integer, path, text } from './kinds.js'
+import { boolean, duration, filledText, integer, labels, path, text } from './kinds.js'
 import { LATER_FLAGS } from './later-flags.js'
 
 /** Megabytes that still fit the sizes of a 32-bit sandbox. */
@@ -138,6 +138,12 @@ export const SERVER_FLAGS = {
     env: 'CI_EXECUTORS',
     default: '1',
     doc: 'executor processes of `pocketci server`, which share --max-in-flight',
+    group: 'Queue',
+  },
+  labels: {
+    kind: labels,
+    env: 'CI_LABELS',
+    doc: 'what these executors have, such as gpu,arm64; pipelines with labels run where all of theirs are',
     group: 'Queue',
   },
   'lease-ttl': {

@@ -1,3 +1,4 @@
+import { fromStoredLabels, toStoredLabels } from '../contract/queue-rules.js'
 import type { Db } from './open.js'
 import { createRuns } from './runs.js'
 
@@ -8,6 +9,8 @@ export interface Executor {
   host: string
   /** Runs that it executes at once. */
   capacity: number
+  /** What runs may require of it. */
+  labels: readonly string[]
 }
 
 export type Executors = ReturnType<typeof createExecutors>
@@ -16,8 +19,8 @@ export type Executors = ReturnType<typeof createExecutors>
 export function createExecutors(db: Db) {
   const runs = createRuns(db)
   const register = db.prepare<[Record<string, unknown>]>(
-    `insert into executors (id, pid, host, capacity, started_at, lease_expires_at)
-     values (@id, @pid, @host, @capacity, @now, @leaseExpiresAt)`,
+    `insert into executors (id, pid, host, capacity, labels, started_at, lease_expires_at)
+     values (@id, @pid, @host, @capacity, @labels, @now, @leaseExpiresAt)`,
   )
   const renew = db.prepare<[number, string]>(
     'update executors set lease_expires_at = ? where id = ?',
@@ -30,9 +33,20 @@ export function createExecutors(db: Db) {
     )
     .pluck()
 
+  const alive = db.prepare<[number], AliveRow>(
+    `select id, pid, host, capacity, labels, (
+       select count(*) from runs where status = 'running' and executor_id = executors.id) as inFlight
+     from executors where lease_expires_at > ? order by started_at, id`,
+  )
+
   return {
     register: (executor: Executor, now: number, leaseExpiresAt: number): void =>
-      void register.run({ ...executor, now, leaseExpiresAt }),
+      void register.run({
+        ...executor,
+        labels: toStoredLabels(executor.labels),
+        now,
+        leaseExpiresAt,
+      }),
 
     /** False: it was taken for dead and removed; register it again. */
     renew: (id: string, leaseExpiresAt: number): boolean =>
@@ -51,5 +65,11 @@ export function createExecutors(db: Db) {
 
     /** Runs that all living executors can execute at once. */
     totalCapacity: (now: number): number => capacity.get(now) ?? 0,
+
+    /** The living ones, with how many runs each has. */
+    listAlive: (now: number) =>
+      alive.all(now).map((row) => ({ ...row, labels: fromStoredLabels(row.labels) })),
   }
 }
+
+type AliveRow = Omit<Executor, 'labels'> & { labels: string; inFlight: number }

@@ -1,3 +1,12 @@
+import {
+  CONCURRENCY_MODES,
+  fromLevel,
+  fromStoredLabels,
+  toLevel,
+  toStoredLabels,
+  type ConcurrencyRule,
+  type Priority,
+} from '../contract/queue-rules.js'
 import type { Db } from './open.js'
 
 /** A stored definition. Times are unix milliseconds. */
@@ -10,6 +19,13 @@ export interface Pipeline {
   driver: string
   isResumeEnabled: boolean
   isPaused: boolean
+  concurrency: ConcurrencyRule
+  priority: Priority
+  labels: string[]
+  /** Runs under way at once; 0: no limit. */
+  maxInFlight: number
+  /** How long a run may take; 0: no limit. */
+  runTimeoutMs: number
   createdAt: number
   updatedAt: number
 }
@@ -26,6 +42,19 @@ export interface PipelineInput {
   program: string
   sourceMap: string
   isResumeEnabled?: boolean | undefined
+  concurrency?: ConcurrencyRule | undefined
+  priority?: Priority | undefined
+  labels?: readonly string[] | undefined
+  maxInFlight?: number | undefined
+  runTimeoutMs?: number | undefined
+}
+
+/** What a run takes over from its pipeline when it is accepted. */
+export interface QueueRules {
+  isPaused: boolean
+  concurrency: ConcurrencyRule
+  priority: Priority
+  labels: string[]
 }
 
 /** What is needed to name a pipeline. */
@@ -49,25 +78,37 @@ export type Pipelines = ReturnType<typeof createPipelines>
 
 /** The SQL of table `pipelines`. */
 export function createPipelines(db: Db) {
+  const rules = `paused, concurrency_mode as mode, concurrency_group_template as template,
+    concurrency_cancel_running as cancelsRunning, priority, labels`
   const columns = `id, name, content, content_type as contentType, driver,
-    resume_enabled as resumeEnabled, paused, created_at as createdAt, updated_at as updatedAt`
+    resume_enabled as resumeEnabled, ${rules}, max_in_flight as maxInFlight,
+    run_timeout_ms as runTimeoutMs, created_at as createdAt, updated_at as updatedAt`
   const byId = db.prepare<[string], Row>(`select ${columns} from pipelines where id = ?`)
   const byName = db.prepare<[string], Row>(`select ${columns} from pipelines where name = ?`)
   const upsert = db.prepare<[Record<string, unknown>]>(
     `insert into pipelines (id, name, content, content_type, driver, program, source_map,
-       resume_enabled, created_at, updated_at)
+       resume_enabled, concurrency_mode, concurrency_group_template, concurrency_cancel_running,
+       priority, labels, max_in_flight, run_timeout_ms, created_at, updated_at)
      values (@id, @name, @content, @contentType, @driver, @program, @sourceMap,
-       coalesce(@resumeEnabled, 0), @now, @now)
+       coalesce(@resumeEnabled, 0), coalesce(@mode, ''), coalesce(@template, ''),
+       coalesce(@cancelsRunning, 0), coalesce(@priority, 0), coalesce(@labels, '[]'),
+       coalesce(@maxInFlight, 0), coalesce(@runTimeoutMs, 0), @now, @now)
      on conflict (name) do update set
        content = excluded.content, content_type = excluded.content_type, driver = excluded.driver,
        program = excluded.program, source_map = excluded.source_map,
-       resume_enabled = coalesce(@resumeEnabled, resume_enabled), updated_at = excluded.updated_at`,
+       resume_enabled = coalesce(@resumeEnabled, resume_enabled),
+       concurrency_mode = coalesce(@mode, concurrency_mode),
+       concurrency_group_template = coalesce(@template, concurrency_group_template),
+       concurrency_cancel_running = coalesce(@cancelsRunning, concurrency_cancel_running),
+       priority = coalesce(@priority, priority), labels = coalesce(@labels, labels),
+       max_in_flight = coalesce(@maxInFlight, max_in_flight),
+       run_timeout_ms = coalesce(@runTimeoutMs, run_timeout_ms), updated_at = excluded.updated_at`,
   )
   const refById = db.prepare<[string], PipelineRef>('select id, name from pipelines where id = ?')
   const refByName = db.prepare<[string], PipelineRef>(
     'select id, name from pipelines where name = ?',
   )
-  const paused = db.prepare<[string], number>('select paused from pipelines where id = ?').pluck()
+  const rulesOf = db.prepare<[string], RulesRow>(`select ${rules} from pipelines where id = ?`)
   const setPaused = db.prepare<[number, number, string]>(
     'update pipelines set paused = ?, updated_at = ? where id = ?',
   )
@@ -97,10 +138,12 @@ export function createPipelines(db: Db) {
     /** Which pipeline an id or a name means; an id beats a name. */
     findRef: (key: string): PipelineRef | undefined => refById.get(key) ?? refByName.get(key),
 
-    /** Whether it is paused; undefined when it is not there. */
-    findPaused(id: string): boolean | undefined {
-      const value = paused.get(id)
-      return value === undefined ? undefined : value === 1
+    findName: (id: string): string | undefined => refById.get(id)?.name,
+
+    /** Undefined when it is not there. */
+    findRules(id: string): QueueRules | undefined {
+      const row = rulesOf.get(id)
+      return row && toRules(row)
     },
 
     /** The compiled form of a version; kept while a run of it is under way. */
@@ -108,9 +151,7 @@ export function createPipelines(db: Db) {
 
     /** Creates or replaces the pipeline of that name; the id of an existing one stays. */
     upsert(input: PipelineInput, id: string, now: number): Pipeline {
-      const { isResumeEnabled, ...rest } = input
-      const resumeEnabled = isResumeEnabled === undefined ? null : Number(isResumeEnabled)
-      upsert.run({ ...rest, id, resumeEnabled, now })
+      upsert.run({ ...toColumns(input), id, now })
       const stored = toPipeline(byName.get(input.name))
       if (!stored) throw new Error(`pipeline ${input.name} is not there after its upsert`)
       return stored
@@ -133,22 +174,82 @@ export function createPipelines(db: Db) {
   }
 }
 
-interface Row {
+interface RulesRow {
+  paused: number
+  mode: string
+  template: string
+  cancelsRunning: number
+  priority: number
+  labels: string
+}
+
+interface Row extends RulesRow {
   id: string
   name: string
   content: string
   contentType: string
   driver: string
   resumeEnabled: number
-  paused: number
+  maxInFlight: number
+  runTimeoutMs: number
   createdAt: number
   updatedAt: number
+}
+
+/** Null leaves what is stored. */
+function toColumns({
+  isResumeEnabled,
+  concurrency,
+  priority,
+  labels,
+  maxInFlight,
+  runTimeoutMs,
+  ...input
+}: PipelineInput) {
+  return {
+    ...input,
+    resumeEnabled: isResumeEnabled === undefined ? null : Number(isResumeEnabled),
+    mode: concurrency?.mode ?? null,
+    template: concurrency?.template ?? null,
+    cancelsRunning: concurrency ? Number(concurrency.cancelsRunning) : null,
+    priority: priority === undefined ? null : toLevel(priority),
+    labels: labels ? toStoredLabels(labels) : null,
+    maxInFlight: maxInFlight ?? null,
+    runTimeoutMs: runTimeoutMs ?? null,
+  }
 }
 
 function toPipeline(row: Row | undefined): Pipeline | undefined {
   return row && { ...fromRow(row), content: row.content }
 }
 
-function fromRow({ resumeEnabled, paused, ...row }: Omit<Row, 'content'>): PipelineSummary {
-  return { ...row, isResumeEnabled: resumeEnabled === 1, isPaused: paused === 1 }
+function fromRow(row: Omit<Row, 'content'>): PipelineSummary {
+  const { id, name, contentType, driver, maxInFlight, runTimeoutMs, createdAt, updatedAt } = row
+  return {
+    ...{ id, name, contentType, driver, maxInFlight, runTimeoutMs, createdAt, updatedAt },
+    isResumeEnabled: row.resumeEnabled === 1,
+    ...toRules(row),
+  }
+}
+
+function toRules({
+  paused,
+  mode,
+  template,
+  cancelsRunning,
+  priority,
+  labels,
+}: RulesRow): QueueRules {
+  return {
+    isPaused: paused === 1,
+    concurrency: { mode: toMode(mode), template, cancelsRunning: cancelsRunning === 1 },
+    priority: fromLevel(priority),
+    labels: fromStoredLabels(labels),
+  }
+}
+
+function toMode(text: string): ConcurrencyRule['mode'] {
+  const mode = CONCURRENCY_MODES.find((known) => known === text)
+  if (mode === undefined) throw new Error(`there is no concurrency mode ${text}`)
+  return mode
 }

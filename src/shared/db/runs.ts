@@ -3,7 +3,15 @@ import {
   type TriggerInput,
   type TriggerType,
 } from '../contract/trigger-input.js'
+import {
+  fromLevel,
+  fromStoredLabels,
+  toLevel,
+  toStoredLabels,
+  type Priority,
+} from '../contract/queue-rules.js'
 import type { RunStatus } from '../contract/statuses.js'
+import { createClaims, JOURNAL_SEQ, type ClaimInput } from './claim-runs.js'
 import type { Db } from './open.js'
 import type { Page, PageOf } from './pipelines.js'
 
@@ -12,6 +20,8 @@ import type { Page, PageOf } from './pipelines.js'
  *
  * queued → running (a claim: attempt + 1) → success | failed | skipped
  * queued → failed (stopped before its claim)
+ * queued → skipped (a newer run of its group has superseded it before its claim)
+ * accepted as skipped or failed (the concurrency rule of its pipeline ended it)
  * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
  * failed → queued (resumed), success | failed | skipped → queued (run again): the next generation
  * running → running (the lease ran out or was given up and an executor claims it: attempt + 1)
@@ -40,13 +50,21 @@ export interface Run {
   triggeredBy: string
   triggerInput: TriggerInput
   requestId: string
+  priority: Priority
+  /** What its executor has to have, sorted. */
+  labels: string[]
+  /** Runs of one group run one after the other; empty: it has none. */
   concurrencyGroup: string
   errorCode: string
   errorMessage: string
   stopRequestedAt: number | null
   stopRequestedBy: string
-  /** Why a queued run waits for more than its turn; empty otherwise. */
+  /** What it said when it went back to the queue; empty or outdated otherwise: see wait-reasons.ts. */
   waitReason: string
+  /** Until when it is not claimed. */
+  availableAt: number | null
+  /** When it has run for as long as its pipeline allows. */
+  deadlineAt: number | null
   createdAt: number
   startedAt: number | null
   completedAt: number | null
@@ -60,6 +78,22 @@ export interface NewRun {
   triggerInput: TriggerInput
   requestId: string
   hasUpload?: boolean
+  priority?: Priority
+  labels?: readonly string[]
+  concurrencyGroup?: string
+}
+
+/** Ends a run in the moment of its acceptance. */
+export interface EarlyEnd {
+  status: 'skipped' | 'failed'
+  errorCode: string
+  errorMessage: string
+}
+
+/** Why a run is stopped when no person asked: what then stands as its error. */
+export interface StopCause {
+  code: 'superseded' | 'run_timed_out'
+  message: string
 }
 
 export type RunOutcome =
@@ -70,19 +104,6 @@ export interface Claim {
   runId: string
   attempt: number
 }
-
-/** Who claims runs, and how many. */
-export interface ClaimInput {
-  executorId: string
-  limit: number
-  now: number
-  leaseTtlMs: number
-  defaultDriver: string
-  isIdle: boolean
-}
-
-/** A run that has brought down so many executors in a row is failed; the try before that is alone. */
-export const MAX_DEATHS = 3
 
 /** Why a run waits, and until when it is not tried again: unix milliseconds. */
 export interface Waiting {
@@ -97,10 +118,14 @@ export type Runs = ReturnType<typeof createRuns>
 
 /** The SQL of table `runs`. Methods that check and then change belong in one transaction of the caller. */
 export function createRuns(db: Db) {
+  const claims = createClaims(db)
   const byId = db.prepare<[string], Row>(`select ${COLUMNS} from runs where id = ?`)
   const insert = db.prepare<[Record<string, unknown>]>(
-    `insert into runs (id, pipeline_id, status, trigger_type, triggered_by, trigger_input, request_id, has_upload, created_at)
-     values (@id, @pipelineId, 'queued', @triggerType, @triggeredBy, @triggerInput, @requestId, @hasUpload, @now)`,
+    `insert into runs (id, pipeline_id, status, trigger_type, triggered_by, trigger_input, request_id,
+       has_upload, priority, labels, concurrency_group, error_code, error_message, created_at, completed_at)
+     values (@id, @pipelineId, @status, @triggerType, @triggeredBy, @triggerInput, @requestId,
+       @hasUpload, @priority, @labels, @concurrencyGroup, @errorCode, @errorMessage, @now,
+       iif(@status = 'queued', null, @now))`,
   )
   const countUpTo = (status: 'queued' | 'running') =>
     db
@@ -110,30 +135,6 @@ export function createRuns(db: Db) {
       .pluck()
   const queuedUpTo = countUpTo('queued')
   const runningUpTo = countUpTo('running')
-  // what its earlier generation has left is removed first, by its names: they may be used again
-  const isClean = 'not exists (select 1 from run_cleanups where run_id = runs.id)'
-  // a lease that expires at 0 was given up in order
-  const journalSeq = '(select coalesce(max(seq), 0) from journal where run_id = runs.id)'
-  const claimable = db.prepare<[Record<string, unknown>], Claimable>(
-    `select id, journalSeq, case when journalSeq > claimed_seq then 0 else deaths + died end as deaths
-     from (
-       select id, seq, deaths, claimed_seq, lease_expires_at > 0 as died, ${journalSeq} as journalSeq
-         from runs where status = 'running' and lease_expires_at <= @now
-       union all
-       select id, seq, deaths, claimed_seq, 0 as died, ${journalSeq} as journalSeq
-         from runs where status = 'queued' and coalesce(available_at, 0) <= @now and ${isClean})
-     order by seq limit @limit`,
-  )
-  const claim = db.prepare<[Record<string, unknown>]>(
-    `update runs set status = 'running', attempt = attempt + 1, executor_id = @executorId,
-       lease_expires_at = @leaseExpiresAt, started_at = coalesce(started_at, @now),
-       available_at = null, deaths = @deaths, claimed_seq = @journalSeq,
-       program_version = coalesce(program_version,
-         (select version from pipelines where id = runs.pipeline_id)),
-       driver = coalesce(driver,
-         (select iif(driver = '', @defaultDriver, driver) from pipelines where id = runs.pipeline_id))
-     where id = @id and (status = 'queued' or (status = 'running' and lease_expires_at <= @now))`,
-  )
   const setLease = db.prepare<[Record<string, unknown>]>(
     `update runs set lease_expires_at = @leaseExpiresAt
      where id = @runId and status = 'running' and attempt = @attempt`,
@@ -143,16 +144,21 @@ export function createRuns(db: Db) {
       "select 1 from runs where id = ? and status = 'running' and attempt = ?",
     )
     .pluck()
+  // the error of a stop is that of whoever asked for it
   const finish = db.prepare<[Record<string, unknown>]>(
-    `update runs set status = @status, error_code = @errorCode, error_message = @errorMessage,
+    `update runs set status = @status,
+       error_code = iif(@errorCode = 'stopped' and stop_code <> '', stop_code, @errorCode),
+       error_message = iif(@errorCode = 'stopped' and stop_code <> '', stop_message, @errorMessage),
        completed_at = @now, executor_id = null, lease_expires_at = null
      where id = @runId and status = 'running' and attempt = @attempt`,
   )
   const release = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'queued', executor_id = null, lease_expires_at = null,
-       started_at = iif(${journalSeq} = 0, null, started_at),
-       program_version = iif(${journalSeq} = 0, null, program_version),
-       driver = iif(${journalSeq} = 0, null, driver),
+       started_at = iif(${JOURNAL_SEQ} = 0, null, started_at),
+       program_version = iif(${JOURNAL_SEQ} = 0, null, program_version),
+       driver = iif(${JOURNAL_SEQ} = 0, null, driver),
+       held_group = iif(${JOURNAL_SEQ} = 0, null, held_group),
+       remaining_ms = iif(${JOURNAL_SEQ} = 0, null, deadline_at - @now), deadline_at = null,
        available_at = @availableAt, wait_reason = @reason
      where id = @runId and status = 'running' and attempt = @attempt and stop_requested_at is null`,
   )
@@ -161,18 +167,30 @@ export function createRuns(db: Db) {
        completed_at = @now, stop_requested_at = @now, stop_requested_by = @by
      where id = @runId and status = 'queued'`,
   )
+  const skipQueued = db.prepare<[Record<string, unknown>]>(
+    `update runs set status = 'skipped', error_code = @code, error_message = @message,
+       completed_at = @now
+     where id = @runId and status = 'queued' and held_group is null`,
+  )
+  // its group is free since its end: it waits for it like all others
   const restart = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'queued', generation = generation + 1, step_base = @stepBase,
        error_code = '', error_message = '', stop_requested_at = null, stop_requested_by = '',
-       started_at = null, completed_at = null, available_at = null,
-       wait_reason = iif(${isClean}, '', @cleanUpReason),
+       stop_code = '', stop_message = '',
+       started_at = null, completed_at = null, available_at = null, wait_reason = '',
        deaths = 0, claimed_seq = 0, program_version = null, driver = null
      where id = @runId and status in ('success', 'failed', 'skipped')`,
   )
   const requestStop = db.prepare<[Record<string, unknown>]>(
-    `update runs set stop_requested_at = @now, stop_requested_by = @by
+    `update runs set stop_requested_at = @now, stop_requested_by = @by,
+       stop_code = @code, stop_message = @message
      where id = @runId and status = 'running' and stop_requested_at is null`,
   )
+  const ofGroup = `select id, status from runs
+     where concurrency_group = ? and concurrency_group <> '' and status in ('queued', 'running')
+     order by seq`
+  const activeInGroup = db.prepare<[string], { id: string; status: RunStatus }>(ofGroup)
+  const oldestInGroup = db.prepare<[string], { id: string }>(`${ofGroup} limit 1`)
   const stopped = db.prepare<[string], { id: string; attempt: number; by: string }>(
     `select id, attempt, stop_requested_by as by from runs
      where status = 'running' and executor_id = ? and stop_requested_at is not null`,
@@ -181,15 +199,18 @@ export function createRuns(db: Db) {
     `update runs set lease_expires_at = @now
      where status = 'running' and executor_id = @executorId and lease_expires_at > @now`,
   )
-  const hasClaimable = db
-    .prepare<[{ now: number }], number>(
-      `select exists (select 1 from runs where status = 'queued' and coalesce(available_at, 0) <= @now
-           and ${isClean})
-         or exists (select 1 from runs where status = 'running' and lease_expires_at <= @now)`,
-    )
-    .pluck()
-  const activeOf = db.prepare<[string], { id: string }>(
-    "select id from runs where pipeline_id = ? and status in ('queued', 'running') order by seq limit 1000",
+  const activeOf = db.prepare<[{ pipelineId: string }], { id: string }>(
+    `select id from (
+       select id, seq from runs where pipeline_id = @pipelineId and status = 'queued'
+       union all
+       select id, seq from runs where pipeline_id = @pipelineId and status = 'running')
+     order by seq limit 1000`,
+  )
+  const running = db.prepare<[number], Row>(
+    `select ${COLUMNS} from runs where status = 'running' order by seq limit ?`,
+  )
+  const queued = db.prepare<[number], Row>(
+    `select ${COLUMNS} from runs where status = 'queued' order by priority desc, seq limit ?`,
   )
   const list = db.prepare<[Record<string, unknown>], Row>(
     `select ${COLUMNS} from runs order by seq desc limit @limit offset @offset`,
@@ -208,13 +229,23 @@ export function createRuns(db: Db) {
   return {
     find: (id: string): Run | undefined => fromOptionalRow(byId.get(id)),
 
-    insert(run: NewRun, now: number): Run {
-      const { hasUpload = false, triggerInput } = run
+    /** Queues a run; with an `end` it is only recorded. */
+    insert(run: NewRun, now: number, end?: EarlyEnd): Run {
+      const { priority = 'normal', labels = [], concurrencyGroup = '', triggerInput } = run
       insert.run({
-        ...run,
+        ...{
+          status: 'queued',
+          errorCode: '',
+          errorMessage: '',
+          ...run,
+          ...end,
+          concurrencyGroup,
+          now,
+        },
         triggerInput: JSON.stringify(triggerInput),
-        hasUpload: Number(hasUpload),
-        now,
+        hasUpload: Number(run.hasUpload ?? false),
+        priority: toLevel(priority),
+        labels: toStoredLabels(labels),
       })
       return fromRow(byId.get(run.id))
     },
@@ -223,24 +254,11 @@ export function createRuns(db: Db) {
     countQueued: (limit: number): number => queuedUpTo.get(limit) ?? 0,
     countRunning: (limit: number): number => runningUpTo.get(limit) ?? 0,
 
-    /** A cheap look before a claim takes the write lock. */
-    hasClaimable: (now: number): boolean => hasClaimable.get({ now }) === 1,
+    /** A look before a claim takes the write lock. */
+    hasClaimable: claims.hasClaimable,
 
-    /**
-     * Takes up to `limit` runs, oldest first: queued ones and those whose lease has run out. A run at
-     * its last try is taken alone, by an executor that has no other; until then that takes no younger.
-     */
-    claim({ limit, now, leaseTtlMs, isIdle, ...input }: ClaimInput): Run[] {
-      const claimed: Run[] = []
-      for (const { id, deaths, journalSeq } of claimable.all({ now, limit })) {
-        const isAlone = deaths === MAX_DEATHS - 1
-        if (isAlone && !(isIdle && claimed.length === 0)) break
-        claim.run({ ...input, id, deaths, journalSeq, now, leaseExpiresAt: now + leaseTtlMs })
-        claimed.push(fromRow(byId.get(id)))
-        if (isAlone) break
-      }
-      return claimed
-    },
+    /** Takes up to `limit` runs: see claim-runs.ts. */
+    claim: (input: ClaimInput): Run[] => claims.claim(input).map((id) => fromRow(byId.get(id))),
 
     /** False: the claim is no longer ours. */
     renew: (claim: Claim, leaseExpiresAt: number): boolean =>
@@ -263,9 +281,9 @@ export function createRuns(db: Db) {
      * Puts a run back into the queue, not to be claimed before a time. One that has begun goes on then.
      * False: the claim is no longer ours, or somebody wants the run stopped.
      */
-    release: (claim: Claim, { reason, availableAt }: Waiting): boolean =>
-      release.run({ ...claim, reason: reason.slice(0, MAX_ERROR_CHARS), availableAt }).changes ===
-      1,
+    release: (claim: Claim, { reason, availableAt }: Waiting, now: number): boolean =>
+      release.run({ ...claim, reason: reason.slice(0, MAX_ERROR_CHARS), availableAt, now })
+        .changes === 1,
 
     /** Ends a run that nobody has claimed. False when it is no longer queued. */
     failQueued: (
@@ -277,16 +295,24 @@ export function createRuns(db: Db) {
       failQueued.run({ runId, by, errorCode: error.code, errorMessage: error.message, now })
         .changes === 1,
 
+    /** Ends a run that was never claimed, or has nothing behind it. False when that is not so. */
+    skipQueued: (runId: string, cause: StopCause, now: number): boolean =>
+      skipQueued.run({ runId, ...cause, now }).changes === 1,
+
     /**
      * Puts a run that has ended into the queue as its next generation, with the pipeline's program and
      * driver of then. Part of the transaction that puts its tasks and its journal aside.
      */
     restart: (runId: string, stepBase: number): boolean =>
-      restart.run({ runId, stepBase, cleanUpReason: WAITS_FOR_CLEANUP }).changes === 1,
+      restart.run({ runId, stepBase }).changes === 1,
 
     /** Asks the owner of a running run to stop it. False when it is not running or was asked already. */
-    requestStop: (runId: string, by: string, now: number): boolean =>
-      requestStop.run({ runId, by, now }).changes === 1,
+    requestStop: (runId: string, by: string, now: number, cause?: StopCause): boolean =>
+      requestStop.run({ runId, by, now, code: '', message: '', ...cause }).changes === 1,
+
+    /** Those of a concurrency group that have not ended, the oldest one or all, oldest first. */
+    findOldestInGroup: (group: string): string | undefined => oldestInGroup.get(group)?.id,
+    findActiveInGroup: (group: string) => activeInGroup.all(group),
 
     /** The running runs of an executor that somebody wants stopped. */
     findStopRequests: (executorId: string) => stopped.all(executorId),
@@ -296,7 +322,11 @@ export function createRuns(db: Db) {
       expire.run({ executorId, now }).changes,
 
     /** At most 1,000 runs of a pipeline that have not ended. */
-    findActive: (pipelineId: string): string[] => activeOf.all(pipelineId).map(({ id }) => id),
+    findActive: (pipelineId: string): string[] => activeOf.all({ pipelineId }).map(({ id }) => id),
+
+    /** The oldest of those that run; the queue in its order. */
+    listRunning: (limit: number): Run[] => running.all(limit).map((row) => fromRow(row)),
+    listQueued: (limit: number): Run[] => queued.all(limit).map((row) => fromRow(row)),
 
     findLatest: (pipelineId: string): Run | undefined => fromOptionalRow(latestOf.get(pipelineId)),
 
@@ -311,24 +341,22 @@ export function createRuns(db: Db) {
   }
 }
 
-interface Claimable {
-  id: string
-  deaths: number
-  journalSeq: number
-}
-
 const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, generation,
   step_base as stepBase, has_upload as hasUpload, executor_id as executorId,
   deaths, coalesce(program_version, 0) as programVersion, coalesce(driver, '') as driver,
   trigger_type as triggerType, triggered_by as triggeredBy, trigger_input as triggerInput,
-  request_id as requestId, concurrency_group as concurrencyGroup, error_code as errorCode,
+  request_id as requestId, priority, labels, concurrency_group as concurrencyGroup, error_code as errorCode,
   error_message as errorMessage, stop_requested_at as stopRequestedAt,
-  stop_requested_by as stopRequestedBy, wait_reason as waitReason, created_at as createdAt, started_at as startedAt,
+  stop_requested_by as stopRequestedBy, wait_reason as waitReason,
+  available_at as availableAt, deadline_at as deadlineAt, created_at as createdAt, started_at as startedAt,
   completed_at as completedAt`
 
-const WAITS_FOR_CLEANUP = 'what it left behind when it ended is removed first'
-
-type Row = Omit<Run, 'triggerInput' | 'hasUpload'> & { triggerInput: string; hasUpload: number }
+type Row = Omit<Run, 'triggerInput' | 'hasUpload' | 'priority' | 'labels'> & {
+  triggerInput: string
+  hasUpload: number
+  priority: number
+  labels: string
+}
 
 function fromOptionalRow(row: Row | undefined): Run | undefined {
   return row && fromRow(row)
@@ -340,6 +368,8 @@ function fromRow(row: Row | undefined): Run {
     ...row,
     hasUpload: row.hasUpload === 1,
     triggerInput: triggerInputSchema.parse(JSON.parse(row.triggerInput)),
+    priority: fromLevel(row.priority),
+    labels: fromStoredLabels(row.labels),
   }
 }
 

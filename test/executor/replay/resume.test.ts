@@ -28,7 +28,7 @@ const end = (run: TestRun, outcome: typeof FAILED | { status: 'success' } = FAIL
 
 /** The run goes into the queue again; what it left is cleaned up. */
 const restart = (run: TestRun, from?: number | string): void => {
-  const executor = { id: 'x', pid: 1, host: 'h', capacity: 1 }
+  const executor = { id: 'x', pid: 1, host: 'h', capacity: 1, labels: [] }
   const executors = createExecutors(run.main)
   if (!executors.renew('x', Date.now() + 600_000))
     executors.register(executor, Date.now(), Date.now() + 600_000)
@@ -232,9 +232,9 @@ test('a run is not claimed before what its last generation left is removed', asy
   restart(run)
   run.main.prepare("insert into run_cleanups values (?, 'native', 0)").run(RUN)
   await assert.rejects(() => run.attempt(), /there is nothing to claim/)
-  assert.equal(createRuns(run.main).hasClaimable(Date.now()), false)
+  assert.equal(createRuns(run.main).hasClaimable({ now: Date.now(), labels: [] }), false)
   run.main.prepare('delete from run_cleanups').run()
-  assert.equal(createRuns(run.main).hasClaimable(Date.now()), true)
+  assert.equal(createRuns(run.main).hasClaimable({ now: Date.now(), labels: [] }), true)
   assert.equal((await run.attempt()).status, 'failed')
 })
 

@@ -62,7 +62,7 @@ describe('docs/cli.md', () => {
     it(`explains ${words} with all its flags`, () => {
       const section = sectionOf(words, spec)
       const rows = rowsOf(section)
-      const isList = 'limit' in spec.flags
+      const isList = 'per-page' in spec.flags
       const elsewhere = {
         ...CONNECTION_FLAGS,
         ...GLOBAL_FLAGS,

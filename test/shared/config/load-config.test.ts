@@ -32,6 +32,7 @@ describe('the configuration of a server', () => {
       maxQueueSize: 100,
       leaseTtlMs: 15_000,
       executors: 1,
+      labels: [],
     })
     assert.equal(config.drivers.default, '')
     assert.equal(config.drivers.docker.host, 'unix:///var/run/docker.sock')

@@ -90,9 +90,9 @@ test('the leases of a dead executor can be expired at once', (t) => {
   const { runs, claim } = open(t)
   runs.insert(newRun('a'), 1)
   claim('dead', 10)
-  assert.equal(runs.hasClaimable(20), false)
+  assert.equal(runs.hasClaimable({ now: 20, labels: [] }), false)
   assert.equal(runs.expireLeases('dead', 20), 1)
-  assert.equal(runs.hasClaimable(20), true)
+  assert.equal(runs.hasClaimable({ now: 20, labels: [] }), true)
 })
 
 test('counts stop at their limit, and lists are paged newest first', (t) => {
@@ -112,16 +112,20 @@ test('a run that waits for its driver is not claimed before its time, and holds 
   const [run] = claim('x', 10)
   assert.equal(run?.id, 'waits')
   const waiting = { reason: 'driver unavailable: no engine', availableAt: 50 }
-  assert.equal(runs.release({ runId: 'waits', attempt: 1 }, waiting), true)
-  assert.equal(runs.release({ runId: 'waits', attempt: 1 }, waiting), false, 'it is not ours now')
+  assert.equal(runs.release({ runId: 'waits', attempt: 1 }, waiting, 15), true)
+  assert.equal(
+    runs.release({ runId: 'waits', attempt: 1 }, waiting, 15),
+    false,
+    'it is not ours now',
+  )
   const { status, startedAt, waitReason } = runs.find('waits') ?? {}
   assert.deepEqual([status, startedAt, waitReason], ['queued', null, waiting.reason])
 
   const ids = (now: number): string[] => claim('y', now).map(({ id }) => id)
   assert.deepEqual(ids(20), ['next'])
-  assert.equal(runs.hasClaimable(49), false)
+  assert.equal(runs.hasClaimable({ now: 49, labels: [] }), false)
   assert.deepEqual(ids(49), [])
-  assert.equal(runs.hasClaimable(50), true)
+  assert.equal(runs.hasClaimable({ now: 50, labels: [] }), true)
   assert.deepEqual(ids(50), ['waits'])
 })
 
@@ -131,7 +135,7 @@ test('a run that somebody wants stopped does not go back to the queue', (t) => {
   claim('x', 10)
   runs.requestStop('a', 'me', 11)
   const waiting = { reason: 'driver unavailable', availableAt: 50 }
-  assert.equal(runs.release({ runId: 'a', attempt: 1 }, waiting), false)
+  assert.equal(runs.release({ runId: 'a', attempt: 1 }, waiting, 15), false)
   assert.equal(runs.find('a')?.status, 'running')
 })
 
@@ -143,7 +147,7 @@ function deathsAfter(
 ) {
   const { isIdle = true, limit = 1 } = options
   const claimed = runs.claim({
-    ...{ executorId: 'x', limit, now, leaseTtlMs: 10, defaultDriver: 'native', isIdle },
+    ...{ executorId: 'x', limit, now, leaseTtlMs: 10, defaultDriver: 'native', labels: [], isIdle },
   })
   const progress = (runId: string, seq: number): void =>
     void db
@@ -198,7 +202,7 @@ test('a run that has begun keeps its start, its driver and its program while it 
   db.prepare(
     "insert into journal (run_id, seq, attempt, kind, effect, at) values ('a', 1, 1, 'result', 1, 1)",
   ).run()
-  runs.release({ runId: 'a', attempt: 1 }, { reason: 'driver unavailable', availableAt: 20 })
+  runs.release({ runId: 'a', attempt: 1 }, { reason: 'driver unavailable', availableAt: 20 }, 15)
   const { startedAt, driver, programVersion } = runs.find('a') ?? {}
   assert.deepEqual([startedAt, driver, programVersion], [10, 'native', 1])
 })

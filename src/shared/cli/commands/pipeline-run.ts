@@ -6,7 +6,7 @@ import { abortOnSignals, signalExitCode, type StopSignals } from '../../signals.
 import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
-import { printableLines } from '../printable.js'
+import { printable, printableLines } from '../printable.js'
 import { readBytes } from '../read-text.js'
 import { pipelinePath } from '../remote-pipelines.js'
 import { runPath, runTexts } from '../remote-runs.js'
@@ -137,6 +137,9 @@ async function showEvents(
       switch (event.event) {
         case 'output':
           await writeTo(context[event.stream], event.data)
+          break
+        case 'waiting':
+          context.stderr.write(`waiting: ${printable(event.reason)}\n`)
           break
         case 'error':
           context.stderr.write(`error: ${printableLines(event.message)}\n`)

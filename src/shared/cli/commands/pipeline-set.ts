@@ -1,9 +1,22 @@
 import { z } from 'zod'
 import { DRIVERS } from '../../config/config.js'
-import type { FlagTable } from '../../config/flag.js'
-import { boolean, choice, filledText, path, quote, text, type Kind } from '../../config/kinds.js'
+import { formatDuration } from '../../config/duration.js'
+import type { FlagTable, ValuesOf } from '../../config/flag.js'
+import {
+  boolean,
+  choice,
+  duration,
+  filledText,
+  integer,
+  labels,
+  path,
+  quote,
+  text,
+  type Kind,
+} from '../../config/kinds.js'
 import { readFlags } from '../../config/read-flags.js'
 import { globalSecrets, type GlobalSecret } from '../../config/server-kinds.js'
+import { PRIORITIES } from '../../contract/queue-rules.js'
 import { AppError } from '../../errors.js'
 import { compilePipeline, stopCompiler } from '../../pipeline/compile.js'
 import { during, errorOfBody, readJson, refusal, request } from '../client.js'
@@ -17,8 +30,8 @@ import { printable } from '../printable.js'
 import { checkFile, contentTypeOf, pipelineNameOf, readTextFile } from '../pipeline-file.js'
 
 const group = 'Pipeline'
+const rules = 'Queue (what is left out stays as it is)'
 const webhooks = 'leave it out; webhooks come with a later version'
-const concurrency = 'leave it out; runs of a pipeline may overlap'
 
 /** As the server stores it; undefined leaves what the pipeline has. */
 const resume: Kind<boolean | undefined> = {
@@ -73,26 +86,42 @@ const FLAGS = {
     later: 'leave it out; there is no sign-in yet',
   },
   'concurrency-mode': {
-    kind: choice(['', 'serial', 'group', 'skip-if-running']),
+    kind: choice(['', 'none', 'serial', 'group', 'skip-if-running']),
     env: 'CI_CONCURRENCY_MODE',
-    doc: 'serial, group or skip-if-running',
-    group,
-    later: concurrency,
+    doc: 'which runs may overlap: none (no rule), serial, group or skip-if-running',
+    group: rules,
   },
   'concurrency-group-template': {
     kind: text,
     env: 'CI_CONCURRENCY_GROUP_TEMPLATE',
-    doc: 'names the group of a run',
-    group,
-    later: concurrency,
+    doc: 'names the group of a run, such as {{ index .Args 0 }}; mode group needs it',
+    group: rules,
   },
   'concurrency-cancel-running': {
     kind: boolean,
     env: 'CI_CONCURRENCY_CANCEL_RUNNING',
-    default: 'false',
-    doc: 'a new run cancels the running one',
-    group,
-    later: concurrency,
+    doc: 'a new run supersedes the others of its group',
+    group: rules,
+  },
+  priority: {
+    kind: choice(PRIORITIES),
+    doc: 'which runs go first: low, normal or high',
+    group: rules,
+  },
+  labels: {
+    kind: labels,
+    doc: 'what an executor must have to run it, such as gpu,arm64; --labels= takes them away',
+    group: rules,
+  },
+  'max-in-flight': {
+    kind: integer({ min: 0, max: 1_000_000 }),
+    doc: 'runs of it at once; 0 is no limit',
+    group: rules,
+  },
+  'run-timeout': {
+    kind: duration({ min: '0', max: '168h' }),
+    doc: 'how long a run may take; 0 is no limit',
+    group: rules,
   },
   ...DRIVER_FLAGS,
   ...JSON_FLAG,
@@ -134,6 +163,7 @@ export const setCommand: CommandSpec = {
         content_type: contentType,
         driver: flags.driver ?? '',
         ...(driverConfig && { driver_config: driverConfig }),
+        ...queueFieldsOf(flags),
         ...(flags.resume !== undefined && { resume_enabled: flags.resume }),
         ...(secrets.size > 0 ? { secrets: Object.fromEntries(secrets) } : {}),
       }),
@@ -155,6 +185,26 @@ export const setCommand: CommandSpec = {
     context.stdout.write(`${lines.join('\n')}\n`)
     return 0
   },
+}
+
+/** As the reference sends them: one of the concurrency flags brings the whole rule. */
+function queueFieldsOf(flags: ValuesOf<typeof FLAGS>) {
+  const mode = flags['concurrency-mode']
+  const template = flags['concurrency-group-template']
+  const cancels = flags['concurrency-cancel-running']
+  const timeoutMs = flags['run-timeout']
+  const hasRule = [mode, template, cancels].some((flag) => flag !== undefined)
+  return {
+    ...(hasRule && {
+      concurrency_mode: mode === 'none' ? '' : (mode ?? ''),
+      ...(template && { concurrency_group_template: template }),
+      concurrency_cancel_running: cancels ?? false,
+    }),
+    ...(flags.priority !== undefined && { priority: flags.priority }),
+    ...(flags.labels !== undefined && { labels: flags.labels }),
+    ...(flags['max-in-flight'] !== undefined && { max_in_flight: flags['max-in-flight'] }),
+    ...(timeoutMs !== undefined && { run_timeout: formatDuration(timeoutMs) }),
+  }
 }
 
 async function validate(content: string, contentType: 'ts' | 'js'): Promise<void> {

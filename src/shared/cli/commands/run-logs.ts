@@ -6,7 +6,7 @@ import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
 import { readFollowEvents } from '../follow-events.js'
-import { printableLines } from '../printable.js'
+import { printable, printableLines } from '../printable.js'
 import { readBytes } from '../read-text.js'
 import { listTasks, runPath, runTexts } from '../remote-runs.js'
 import { writeTo } from '../write-to.js'
@@ -100,6 +100,9 @@ export async function followLogs({ context, connection, id, step }: LogRequest):
             stderr.write(
               `note: the first ${event.bytes} bytes of step ${event.step} are not shown; they are without --follow\n`,
             )
+          break
+        case 'waiting':
+          stderr.write(`waiting: ${printable(event.reason)}\n`)
           break
         case 'end':
           if (event.message) stderr.write(`${printableLines(event.message)}\n`)

@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import type { FlagTable } from '../../config/flag.js'
+import { integer } from '../../config/kinds.js'
+import { readFlags } from '../../config/read-flags.js'
+import { during, readJson, refusal, request } from '../client.js'
+import type { CliContext, CommandSpec } from '../command-spec.js'
+import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
+import { formatSpan } from '../format-time.js'
+import { MAX_PER_PAGE } from '../list-pages.js'
+import { createPaint, OUTPUT_FLAGS, terminalWidth, toneOf, type Paint } from '../output-flags.js'
+import { runSchema } from '../remote-runs.js'
+import { createTable, type Column } from '../table.js'
+import { writeTo } from '../write-to.js'
+
+const FLAGS = {
+  limit: {
+    kind: integer({ min: 1, max: MAX_PER_PAGE }),
+    short: 'L',
+    default: '50',
+    doc: 'how many running and how many waiting runs are shown',
+    group: 'List',
+  },
+  ...OUTPUT_FLAGS,
+  ...CONNECTION_FLAGS,
+} as const satisfies FlagTable
+
+const activeSchema = runSchema.extend({
+  pipeline_name: z.string().default(''),
+  priority: z.string().default('normal'),
+})
+type ActiveRun = z.infer<typeof activeSchema>
+
+const queueSchema = z.looseObject({
+  running: z.array(activeSchema),
+  queued: z.array(activeSchema),
+  total_running: z.number(),
+  total_queued: z.number(),
+  capacity: z.number(),
+})
+type Queue = z.infer<typeof queueSchema>
+
+export const queueCommand: CommandSpec = {
+  name: 'queue',
+  summary: 'show what runs, what waits, and why',
+  flags: FLAGS,
+  examples: [
+    'pocketci queue --server-url http://127.0.0.1:8080',
+    "pocketci queue --json | jq -r '.queued[] | [.id, .waiting.kind] | @tsv'",
+  ],
+  async run({ context, given }) {
+    const flags = readFlags(FLAGS, given, context.env)
+    const connection = toConnection(flags, context.env)
+    const queue = await during('show queue', () => get(connection, flags.limit))
+    const text = flags.json
+      ? `${JSON.stringify(queue, null, 2)}\n`
+      : describe(context, createPaint(context, flags.color), queue)
+    await writeTo(context.stdout, text)
+    return 0
+  },
+}
+
+async function get(connection: Connection, limit: number): Promise<Queue> {
+  const response = await request(connection, `/api/queue?per_page=${limit}`)
+  if (!response.ok) throw await refusal(connection, response)
+  return await readJson(response, queueSchema)
+}
+
+function describe(context: CliContext, paint: Paint, queue: Queue): string {
+  const { running, queued, total_running: inFlight, total_queued: waiting, capacity } = queue
+  const head = `${inFlight} of ${capacity} slots taken, ${waiting} waiting\n`
+  const rows = [...running, ...queued]
+  if (rows.length === 0) return head
+  const columns = columnsOf(new Date().toISOString())
+  const table = createTable({ columns, paint, width: terminalWidth(context) })
+  const hidden = inFlight + waiting - rows.length
+  const rest = hidden > 0 ? `and ${hidden} more: --limit shows up to ${MAX_PER_PAGE} of each\n` : ''
+  return `${head}\n${table(rows)}${rest}`
+}
+
+function columnsOf(now: string): Column<ActiveRun>[] {
+  return [
+    { title: 'ID', text: ({ id }) => id },
+    { title: 'PIPELINE', text: (run) => run.pipeline_name || run.pipeline_id },
+    { title: 'STATUS', text: ({ status }) => status, tone: ({ status }) => toneOf(status) },
+    { title: 'PRIORITY', text: ({ priority }) => priority },
+    // a run that waits again has begun; what counts is that it waits
+    {
+      title: 'FOR',
+      text: ({ status, started_at: started, created_at: created }) =>
+        formatSpan(status === 'queued' ? created : started, now),
+    },
+    { title: 'WHY', text: ({ waiting_reason: reason }) => reason ?? '' },
+  ]
+}
