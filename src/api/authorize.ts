@@ -12,18 +12,28 @@ export type Action =
   | 'run.list'
   | 'run.read'
   | 'run.stop'
+  | 'gate.list'
+  | 'gate.resolve'
   | 'server.read'
   /** Probes and assets: not even sign-in will guard them. */
   | 'public'
 
 /** What a route does it to: `key` is what the path says, an id or a name, not looked up yet. */
-export type Resource = { kind: 'server' } | { kind: 'pipeline' | 'run'; key: string }
+export type Resource = { kind: 'server' } | { kind: 'pipeline' | 'run' | 'gate'; key: string }
 
 /** Decides before a handler runs. The answer does not tell whether the resource is there. */
 export type Authorize = (actor: Actor, action: Action, resource: Resource) => boolean
 
 /** No auth is configured: everything is open, as the start-up line and the docs say. */
 export const allowEveryone: Authorize = () => true
+
+/** Whether a gate's list of approvers lets somebody resolve it. Without sign-in nobody has a name. */
+export function isApprover(actor: Actor, _approvers: readonly string[]): boolean {
+  switch (actor.kind) {
+    case 'anonymous':
+      return true
+  }
+}
 
 /** How the actor is written into a run's record; empty when nobody has signed in. */
 export function nameOf(actor: Actor): string {

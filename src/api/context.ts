@@ -1,6 +1,7 @@
 import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
+import { createGates } from '../shared/db/gates.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
@@ -64,6 +65,7 @@ export function createContext(deps: ApiDeps) {
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
     tasks: createTasks(reader),
+    gates: createGates(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     logs: createLogChunks(logsReader),

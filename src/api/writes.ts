@@ -1,6 +1,8 @@
+import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
 import { checkAdmission, type Refusal } from './check-admission.js'
 import type { RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
+import { createGates } from '../shared/db/gates.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
@@ -24,6 +26,7 @@ export function createOperations(db: Db) {
   const executors = createExecutors(db)
   const secrets = createSecrets(db)
   const uploads = createUploads(db)
+  const gates = createGates(db)
 
   return {
     /**
@@ -70,6 +73,18 @@ export function createOperations(db: Db) {
     stopRun({ runId, by, now }: StopRun, notes: Notes): StopResult {
       notes.delete(QUEUED)
       return stopRun(runId, by, now)
+    },
+
+    /** Ends the gates of some runs whose time is over. */
+    expireGates({ runIds, now }: { runIds: readonly string[]; now: number }, notes: Notes): void {
+      notes.delete(QUEUED)
+      for (const runId of runIds) gates.expire(runId, now)
+    },
+
+    /** Approves or rejects a gate; its run may go on then. */
+    resolveGate(input: ResolveGate, notes: Notes): GateResult {
+      notes.delete(QUEUED)
+      return resolveGate({ gates, runs }, input)
     },
 
     /**

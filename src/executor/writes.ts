@@ -1,5 +1,6 @@
 import type { TaskStatus } from '../shared/contract/statuses.js'
 import { createExecutors, type Executor } from '../shared/db/executors.js'
+import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
@@ -14,6 +15,7 @@ import {
 import { createRunCleanups } from '../shared/db/run-cleanups.js'
 import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
+import { createSuspensions, summarize, type Wait } from '../shared/db/suspensions.js'
 import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
 import { mergePatch } from './steps/merge-patch.js'
@@ -32,6 +34,8 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const runSecrets = createRunSecrets(db)
   const cleanups = createRunCleanups(db)
+  const gates = createGates(db)
+  const suspensions = createSuspensions(db)
 
   return {
     register({ executor, now, leaseTtlMs }: Register): void {
@@ -72,6 +76,20 @@ export function createOperations(db: Db) {
 
     /** False: the claim is no longer ours, or somebody wants the run stopped. */
     release: ({ claim, waiting }: ReleaseRun): boolean => runs.release(claim, waiting),
+
+    /** Puts a run back to wait for others. False: the claim is no longer ours, or it is to stop. */
+    suspend({ claim, waits }: SuspendRun): boolean {
+      if (!runs.release(claim, summarize(waits))) return false
+      suspensions.suspend(claim.runId, waits)
+      return true
+    },
+
+    /** Ends the gates of a run whose time is over. False: the claim is lost. */
+    expireGates({ claim, now }: { claim: Claim; now: number }): boolean {
+      if (!runs.isOwned(claim)) return false
+      gates.expire(claim.runId, now)
+      return true
+    },
 
     /** Journal entries together with what they mean for the task tree. False: the claim is lost. */
     record({ claim, entries, changes, now }: RecordEffect): boolean {
@@ -127,6 +145,9 @@ export function createOperations(db: Db) {
         return
       case 'secret':
         runSecrets.insert(claim.runId, change.key, change.encryptedValue)
+        return
+      case 'gate':
+        gates.insert(change.gate, claim.runId, now)
     }
   }
 }
@@ -182,6 +203,11 @@ export interface ReleaseRun {
   waiting: Waiting
 }
 
+export interface SuspendRun {
+  claim: Claim
+  waits: readonly Wait[]
+}
+
 export type TaskChange =
   | { type: 'insert'; task: { step: number; path: string; name: string } }
   | { type: 'start'; step: number }
@@ -192,6 +218,8 @@ export type TaskChange =
   | { type: 'note'; step: number; text: string }
   /** The run has used it, encrypted for the run. */
   | { type: 'secret'; key: string; encryptedValue: Uint8Array }
+  /** The run waits for a person. */
+  | { type: 'gate'; gate: NewGate }
 
 export interface RecordEffect {
   claim: Claim

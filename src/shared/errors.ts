@@ -60,6 +60,8 @@ export const ERROR_CODES = [
   'run_not_found',
   'run_not_in_flight',
   'task_not_found',
+  'gate_not_found',
+  'gate_resolved',
   'queue_full',
   'lease_lost',
   'executor_lost',

@@ -63,7 +63,14 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
       signal: stopping.signal,
       end: (reason) => end(stopping, reason, control),
     })
-    return await endRun(ending, driver, outcome)
+    if (outcome.status !== 'waiting') return await endRun(ending, driver, outcome)
+    if (await stateWriter.write('suspend', { claim, waits: outcome.waits })) {
+      faultPoint('run.suspended')
+      return { type: 'released' }
+    }
+    // it is ours no longer, or somebody wants it stopped
+    end(stopping, 'stop', control)
+    return await endRun(ending, driver, STOPPED)
   } catch (error) {
     if (isLeaseLost(error) || reasonOf(stopping) === 'detach') return { type: 'detached' }
     if (hasCode(error, 'driver_unavailable') && !driver && !stopping.signal.aborted) {

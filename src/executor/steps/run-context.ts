@@ -1,4 +1,6 @@
+import type { Feature } from '../../shared/config/config.js'
 import { AppError } from '../../shared/errors.js'
+import type { Gate } from '../../shared/db/gates.js'
 import type { Claim } from '../../shared/db/runs.js'
 import type { Task } from '../../shared/db/tasks.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
@@ -21,6 +23,14 @@ export type StopReason =
   /** The sandbox broke a limit or the journal cannot be written: containers are killed. */
   | 'failed'
 
+/** The gates of one run. */
+export interface RunGates {
+  /** The gate that the run has asked for by this number. */
+  get(number: number): Gate
+  /** Ends those whose time is over. */
+  expire(): Promise<void>
+}
+
 /** What the steps of one run share. */
 export interface RunContext {
   claim: Claim
@@ -32,6 +42,10 @@ export interface RunContext {
   redactor: Redactor
   decoders: OutputDecoders
   logger: Logger
+  features: readonly Feature[]
+  /** There is no server, and nobody who could see the run or do anything for it. */
+  runsAlone: boolean
+  gates: RunGates
   /** Bytes of output kept of one step. */
   logBytes: number
   /** Largest message to the guest. */

@@ -13,6 +13,7 @@ import type { Page, PageOf } from './pipelines.js'
  * queued → running (a claim: attempt + 1) → success | failed | skipped
  * queued → failed (stopped before its claim)
  * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
+ * running → queued (it waits for others without a thread: see suspensions.ts)
  * running → running (the lease ran out or was given up and an executor claims it: attempt + 1)
  *
  * Every change names the state it expects; a change of a running run names its attempt too, so an
@@ -97,7 +98,7 @@ export function createRuns(db: Db) {
   const countUpTo = (status: 'queued' | 'running') =>
     db
       .prepare<[number], number>(
-        `select count(*) from (select 1 from runs where status = '${status}' limit ?)`,
+        `select count(*) from (select 1 from runs where status = '${status}' and suspended = 0 limit ?)`,
       )
       .pluck()
   const queuedUpTo = countUpTo('queued')

@@ -133,7 +133,21 @@ declare global {
     job(this: void, name: string, callback: () => unknown): void
   }
 
+  interface GateOptions {
+    /** What whoever decides should know. */
+    message?: string
+    /** Such as `90s` or `1h30m`, from the creation of the gate; for ever unless given. */
+    timeout?: string
+    /** Who may approve or reject it; everybody who may use gates unless given. */
+    approvers?: readonly string[]
+  }
+
   interface Orchestration {
+    /**
+     * Waits until somebody approves: `pocketci gate approve`, or the API. Rejects when it is
+     * rejected or times out. A run with nothing else to do keeps no slot meanwhile.
+     */
+    gate(this: void, name: string, options?: GateOptions): Promise<void>
     /** Runs the jobs of a stage in parallel and waits for all; rejects with all their failures. */
     stage(this: void, name: string, callback: (stage: PipelineStage) => unknown): Promise<void>
   }

@@ -15,6 +15,7 @@ import type { RunContext } from '../../steps/run-context.js'
 import { runStep } from '../../steps/run-step.js'
 import { createSandboxes } from '../../steps/sandboxes.js'
 import type { EffectRequest } from '../effect.js'
+import { createGateFunction } from './gates.js'
 import { readVolumeFiles } from './read-volume-files.js'
 
 /** Longest sleep of one call; the guest asks again. */
@@ -147,6 +148,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         }
       },
     ],
+    ['pipeline.gate', createGateFunction(context)],
     [
       'sleep',
       ([ms]) => {

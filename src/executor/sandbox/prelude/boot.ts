@@ -29,7 +29,7 @@ export function boot(send: Send, settings: string) {
   // written by the host
   const { context, seed } = parse(settings) as { context: object; seed: number }
   const { host, deliver } = createHost(send)
-  const orchestration = createOrchestration()
+  const orchestration = createOrchestration(host)
   const yaml = createYaml(host)
 
   removeUndocumented()
