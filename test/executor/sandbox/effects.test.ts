@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { watchDatabases } from '../../../src/shared/db/change-signal.js'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { openWriter } from '../../../src/shared/db/writer/open-writer.js'
 import { createEffects } from '../../../src/executor/sandbox/effects.js'
@@ -30,15 +29,12 @@ async function open(t: TestContext) {
   const writer = await openWriter<ExecutorWrites>({ path, operations })
   t.after(() => writer[Symbol.asyncDispose]())
   const failures: unknown[] = []
-  const changes = watchDatabases([db])
-  t.after(() => changes[Symbol.dispose]())
-  const stopping = new AbortController()
   const effects = createEffects({
     claim: { runId: 'r', attempt: 1 },
     writer: writer.client,
     now: Date.now,
-    changes: () => changes,
-    signal: stopping.signal,
+    changes: () => assert.fail('nothing here waits'),
+    signal: new AbortController().signal,
     onFailure: (error) => failures.push(error),
   })
   const journal = () =>

@@ -42,12 +42,20 @@ function resolveCommand(verb: 'approve' | 'reject', summary: string): CommandSpe
           ...(comment === undefined ? {} : { body: { comment } }),
         })
         if (response.ok) return await readJson(response, gateSchema)
-        throw await refusal(connection, response, { 404: `gate "${id}" not found` })
+        throw await refusal(connection, response, textsOf(id))
       })
       context.stdout.write(
         json ? `${JSON.stringify(gate)}\n` : `Gate '${printable(gate.name)}' ${gate.status}\n`,
       )
       return 0
     },
+  }
+}
+
+/** What a refusal means. */
+function textsOf(id: string): Record<number, string> {
+  return {
+    404: `gate "${id}" not found`,
+    409: `gate "${id}" is already resolved, or its run has ended`,
   }
 }
