@@ -14,7 +14,7 @@ import type { Logger } from '../shared/logger.js'
 import type { Program } from '../shared/pipeline/program.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
-import type { Authorize } from './authorize.js'
+import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
 import type { ApiWrites } from './writes.js'
 

@@ -5,7 +5,7 @@ import type { ApiContext } from './context.js'
 import { readParts, type Part } from './multipart.js'
 import { receiveUpload } from './receive-upload.js'
 import { invalidBody, mediaType, parseBody, readJsonBody } from './request-body.js'
-import { argsSchema } from './trigger-args.js'
+import { argsSchema } from '../shared/contract/trigger-args.js'
 import { startUploadClock } from './upload-clock.js'
 
 const bodySchema = z.strictObject({ args: argsSchema.nullish() })

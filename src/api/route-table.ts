@@ -1,7 +1,7 @@
 import type { Express, Request, Response } from 'express'
 import { AppError } from '../shared/errors.js'
 import { limitBodyTime } from './body-time.js'
-import type { Action, Actor, Authorize, Resource } from './authorize.js'
+import type { Action, Actor, Authorize, Resource } from '../shared/authorize.js'
 import { checkDeclaredLength } from './request-body.js'
 import { sendError } from './send.js'
 

@@ -1,5 +1,5 @@
 import express, { type Express } from 'express'
-import { allowEveryone } from './authorize.js'
+import { allowEveryone } from '../shared/authorize.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
 import { checkPath } from './middleware/check-path.js'

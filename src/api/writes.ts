@@ -1,5 +1,5 @@
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
-import { checkAdmission, type Refusal } from './check-admission.js'
+import { checkAdmission, type Refusal } from '../shared/admission/check-admission.js'
 import type { RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import { createGates } from '../shared/db/gates.js'

@@ -17,7 +17,9 @@ import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createSuspensions, summarize, type Wait } from '../shared/db/suspensions.js'
 import { createTasks, type TaskEnd } from '../shared/db/tasks.js'
+import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { triggerRun, type TriggerCall } from './trigger-run.js'
 import { mergePatch } from './steps/merge-patch.js'
 
 /** All that an executor changes in the main database: the operations of its writer thread. */
@@ -35,6 +37,7 @@ export function createOperations(db: Db) {
   const runSecrets = createRunSecrets(db)
   const cleanups = createRunCleanups(db)
   const gates = createGates(db)
+  const triggered = createTriggeredRuns(db)
   const suspensions = createSuspensions(db)
 
   return {
@@ -148,6 +151,9 @@ export function createOperations(db: Db) {
         return
       case 'gate':
         gates.insert(change.gate, claim.runId, now)
+        return
+      case 'trigger':
+        triggerRun({ pipelines, runs, executors, triggered }, claim.runId, change.call, now)
     }
   }
 }
@@ -220,6 +226,8 @@ export type TaskChange =
   | { type: 'secret'; key: string; encryptedValue: Uint8Array }
   /** The run waits for a person. */
   | { type: 'gate'; gate: NewGate }
+  /** It triggers another run. */
+  | { type: 'trigger'; call: TriggerCall }
 
 export interface RecordEffect {
   claim: Claim

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Action, Resource } from '../../src/api/authorize.js'
+import type { Action, Resource } from '../../src/shared/authorize.js'
 import { startTestApi } from '../helpers/api.js'
 
 /** Whoever adds a route says here what it is. */

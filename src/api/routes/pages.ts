@@ -1,4 +1,4 @@
-import { nameOf } from '../authorize.js'
+import { nameOf } from '../../shared/authorize.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'

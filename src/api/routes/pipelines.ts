@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.js'
 import type { PipelineRef, PipelineSummary } from '../../shared/db/pipelines.js'
-import { nameOf } from '../authorize.js'
+import { nameOf } from '../../shared/authorize.js'
 import { openBodyStream } from '../body-stream.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'

@@ -5,9 +5,10 @@ import { createJournal } from '../../shared/db/journal.js'
 import { openLazily } from '../../shared/db/open-lazily.js'
 import { logsPathOf, openDatabase, type Db } from '../../shared/db/open.js'
 import { createRunSecrets } from '../../shared/db/run-secrets.js'
-import type { Claim } from '../../shared/db/runs.js'
+import { createRuns, type Claim } from '../../shared/db/runs.js'
 import { createSecrets } from '../../shared/db/secrets.js'
 import { createTasks } from '../../shared/db/tasks.js'
+import { createTriggeredRuns } from '../../shared/db/triggered-runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Logger } from '../../shared/logger.js'
 import { createRedactor } from '../../shared/redact/redactor.js'
@@ -29,6 +30,7 @@ import {
   isDetached,
   type RunContext,
   type RunGates,
+  type RunTriggers,
   type StopReason,
 } from '../steps/run-context.js'
 import {
@@ -110,6 +112,8 @@ export async function executeRun(execution: Execution): Promise<RunExit> {
     logger: execution.logger,
     features: config.features,
     runsAlone: task.runsAlone,
+    maxQueueSize: config.queue.maxQueueSize,
+    triggers: openRunTriggers(run.id, main.get),
     gates: openRunGates({ claim, reader: main.get, writer: stateWriter, now }),
     logBytes: config.limits.logBytes,
     messageBytes: config.sandbox.messageBytes,
@@ -155,6 +159,17 @@ function openRunGates({
     async expire() {
       if (!(await writer.write('expireGates', { claim, now: now() }))) throw leaseLost(claim)
     },
+  }
+}
+
+function openRunTriggers(runId: string, reader: () => Db): RunTriggers {
+  return {
+    get(number) {
+      const answer = createTriggeredRuns(reader()).find(runId, number)
+      if (!answer) throw new Error(`the answer to call ${number} of run ${runId} is not there`)
+      return answer
+    },
+    findRun: (id) => createRuns(reader()).find(id),
   }
 }
 

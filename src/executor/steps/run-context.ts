@@ -1,8 +1,9 @@
 import type { Feature } from '../../shared/config/config.js'
 import { AppError } from '../../shared/errors.js'
 import type { Gate } from '../../shared/db/gates.js'
-import type { Claim } from '../../shared/db/runs.js'
+import type { Claim, Run } from '../../shared/db/runs.js'
 import type { Task } from '../../shared/db/tasks.js'
+import type { TriggeredRun } from '../../shared/db/triggered-runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Redactor } from '../../shared/redact/redactor.js'
 import type { Logger } from '../../shared/logger.js'
@@ -31,6 +32,13 @@ export interface RunGates {
   expire(): Promise<void>
 }
 
+/** The runs that one run has triggered. */
+export interface RunTriggers {
+  /** The answer to its call of this number. */
+  get(number: number): TriggeredRun
+  findRun(id: string): Run | undefined
+}
+
 /** What the steps of one run share. */
 export interface RunContext {
   claim: Claim
@@ -46,6 +54,8 @@ export interface RunContext {
   /** There is no server, and nobody who could see the run or do anything for it. */
   runsAlone: boolean
   gates: RunGates
+  triggers: RunTriggers
+  maxQueueSize: number
   /** Bytes of output kept of one step. */
   logBytes: number
   /** Largest message to the guest. */

@@ -1,7 +1,7 @@
 import type { Db } from './open.js'
 
 /** What a run waits for without a thread and a slot. */
-export type AwaitedThing = { type: 'gate'; number: number }
+export type AwaitedThing = { type: 'gate'; number: number } | { type: 'run'; id: string }
 
 /** One wait of a run. */
 export interface Wait {
@@ -24,11 +24,14 @@ export function createSuspensions(db: Db) {
     `update runs set suspended = 0, available_at = null, wait_reason = ''
      where id = ? and status = 'queued'`,
   )
-  const isGateOpen = db
+  const isGateResolved = db
     .prepare<[string, number], number>(
       `select status <> 'pending' from gates where run_id = ? and number = ?
        order by seq desc limit 1`,
     )
+    .pluck()
+  const isRunActive = db
+    .prepare<[string], number>("select status in ('queued', 'running') from runs where id = ?")
     .pluck()
   const nextDue = db
     .prepare<[number], number | null>(
@@ -39,7 +42,9 @@ export function createSuspensions(db: Db) {
   const isOver = (runId: string, { on }: Wait): boolean => {
     switch (on.type) {
       case 'gate':
-        return isGateOpen.get(runId, on.number) !== 0
+        return isGateResolved.get(runId, on.number) !== 0
+      case 'run':
+        return isRunActive.get(on.id) !== 1
     }
   }
 

@@ -156,6 +156,33 @@ declare global {
   const pipeline: Orchestration
   const orchestration: Orchestration
 
+  interface TriggerOptions {
+    args?: readonly string[]
+    jobs?: readonly string[]
+  }
+
+  /** How a run ended; one that fails does not reject. */
+  interface TriggeredRunResult {
+    runID: string
+    status: 'success' | 'failed' | 'skipped'
+    /** Of a run that has one. */
+    error?: string
+  }
+
+  /**
+   * Starts a run of another pipeline. Rejects when it is refused: there is no such pipeline, it is
+   * paused or among the callers of this run, or the queue is full. With `wait` it resolves when that
+   * run has ended.
+   */
+  function triggerPipeline(
+    nameOrId: string,
+    options: TriggerOptions & { wait: true },
+  ): Promise<TriggeredRunResult>
+  function triggerPipeline(
+    nameOrId: string,
+    options?: TriggerOptions & { wait?: false },
+  ): Promise<{ runID: string }>
+
   interface EventuallyOptions {
     /** 1000 unless given. */
     timeoutMs?: number

@@ -16,6 +16,7 @@ import { runStep } from '../../steps/run-step.js'
 import { createSandboxes } from '../../steps/sandboxes.js'
 import type { EffectRequest } from '../effect.js'
 import { createGateFunction } from './gates.js'
+import { createTriggerFunction } from './triggers.js'
 import { readVolumeFiles } from './read-volume-files.js'
 
 /** Longest sleep of one call; the guest asks again. */
@@ -149,6 +150,7 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
       },
     ],
     ['pipeline.gate', createGateFunction(context)],
+    ['triggerPipeline', createTriggerFunction(context)],
     [
       'sleep',
       ([ms]) => {

@@ -16,6 +16,7 @@ import { seedRandom } from './random.js'
 import { createRuntime } from './runtime.js'
 import { createOrchestration } from './stages.js'
 import { createStorage } from './storage.js'
+import { createTriggerPipeline } from './trigger-pipeline.js'
 import { createVolumes } from './volumes.js'
 import { createYaml } from './yaml.js'
 
@@ -42,6 +43,7 @@ export function boot(send: Send, settings: string) {
   define('yaml', yaml)
   define('YAML', yaml)
   define('pipelineContext', freezeAll(context))
+  define('triggerPipeline', createTriggerPipeline(host))
   define('pipeline', orchestration)
   // the same under a name that an author's own `pipeline` does not hide
   define('orchestration', orchestration)

@@ -1,5 +1,8 @@
-/** Who sends a request. Sign-in fills this in later; until then everybody is anonymous. */
-export type Actor = { kind: 'anonymous' }
+/**
+ * Who wants something done: whoever sends a request (sign-in fills this in later; until then everybody
+ * is anonymous), or a pipeline, by one of its runs.
+ */
+export type Actor = { kind: 'anonymous' } | { kind: 'pipeline'; id: string }
 
 /** What a route does; every route names one. */
 export type Action =
@@ -32,6 +35,8 @@ export function isApprover(actor: Actor, _approvers: readonly string[]): boolean
   switch (actor.kind) {
     case 'anonymous':
       return true
+    case 'pipeline':
+      return false
   }
 }
 
@@ -40,5 +45,7 @@ export function nameOf(actor: Actor): string {
   switch (actor.kind) {
     case 'anonymous':
       return ''
+    case 'pipeline':
+      return 'triggerPipeline'
   }
 }

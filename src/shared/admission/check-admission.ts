@@ -1,6 +1,6 @@
-import type { createExecutors } from '../shared/db/executors.js'
-import type { Pipelines } from '../shared/db/pipelines.js'
-import type { Runs } from '../shared/db/runs.js'
+import type { createExecutors } from '../db/executors.js'
+import type { Pipelines } from '../db/pipelines.js'
+import type { Runs } from '../db/runs.js'
 
 /** Why no run of a pipeline is accepted now. */
 export type Refusal =

@@ -1,0 +1,102 @@
+import { checkAdmission } from '../shared/admission/check-admission.js'
+import { allowEveryone, nameOf, type Actor } from '../shared/authorize.js'
+import type { TriggerInput } from '../shared/contract/trigger-input.js'
+import type { createExecutors } from '../shared/db/executors.js'
+import type { PipelineRef, Pipelines } from '../shared/db/pipelines.js'
+import type { Run, Runs } from '../shared/db/runs.js'
+import type { TriggeredRuns } from '../shared/db/triggered-runs.js'
+
+/** Pipelines that may be behind a run: a chain that is longer is a mistake. */
+const MAX_CALLERS = 10
+
+/** What a run asks for. */
+export interface TriggerCall {
+  /** Numbers the calls of a run from 1. */
+  number: number
+  /** Name or id. */
+  target: string
+  /** The id of the new run, if there will be one. */
+  childId: string
+  input: TriggerInput
+  isAwaited: boolean
+  maxQueueSize: number
+}
+
+export interface TriggerTables {
+  pipelines: Pipelines
+  runs: Runs
+  executors: ReturnType<typeof createExecutors>
+  triggered: TriggeredRuns
+}
+
+/** Queues a run for another one, or writes down why not. Part of the transaction of the intent. */
+export function triggerRun(
+  tables: TriggerTables,
+  callerId: string,
+  call: TriggerCall,
+  now: number,
+): void {
+  const { runs, triggered } = tables
+  const caller = runs.find(callerId)
+  if (!caller) throw new Error(`run ${callerId} is not there in the transaction that owns it`)
+  const error = admit(tables, caller, call, now) ?? ''
+  const childId = error === '' ? call.childId : null
+  triggered.insert(callerId, { ...call, childId, error })
+}
+
+/** Answers why not. */
+function admit(
+  tables: TriggerTables,
+  caller: Run,
+  { target, childId, input, maxQueueSize }: TriggerCall,
+  now: number,
+): string | undefined {
+  const { pipelines, runs, triggered } = tables
+  const pipeline = pipelines.findRef(target)
+  if (!pipeline) return `pipeline "${target}" not found`
+  const actor: Actor = { kind: 'pipeline', id: caller.pipelineId }
+  if (!allowEveryone(actor, 'pipeline.run', { kind: 'pipeline', key: pipeline.id }))
+    return `access denied to pipeline "${pipeline.name}"`
+  const callers = [...triggered.listCallers(caller.id), caller.pipelineId]
+  const fault = findChainFault(tables, callers, pipeline)
+  if (fault !== undefined) return fault
+
+  const checked = checkAdmission(tables, { pipelineId: pipeline.id, maxQueueSize, now })
+  switch (checked.outcome) {
+    case 'pipeline_not_found':
+      return `pipeline "${target}" not found`
+    case 'paused':
+      return `pipeline "${pipeline.name}" is paused`
+    case 'queue_full':
+      return 'execution queue is full'
+    case 'free':
+      runs.insert(
+        {
+          id: childId,
+          pipelineId: pipeline.id,
+          triggerType: 'manual',
+          triggeredBy: nameOf(actor),
+          triggerInput: input,
+          requestId: caller.requestId,
+        },
+        now,
+      )
+      triggered.setCallers(childId, callers)
+      return undefined
+  }
+}
+
+/** Pipelines that call one another in a circle would never end. */
+function findChainFault(
+  { pipelines }: TriggerTables,
+  callers: readonly string[],
+  target: PipelineRef,
+): string | undefined {
+  const isCycle = callers.includes(target.id)
+  if (!isCycle && callers.length < MAX_CALLERS) return undefined
+  const names = callers.map((id) => pipelines.findRef(id)?.name ?? id)
+  const chain = [...names, target.name].join(' → ')
+  return isCycle
+    ? `triggerPipeline: "${target.name}" is among its own callers: ${chain}`
+    : `triggerPipeline: more than ${MAX_CALLERS} pipelines call one another: ${chain}`
+}
