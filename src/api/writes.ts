@@ -1,10 +1,12 @@
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
 import { checkAdmission, type Refusal } from '../shared/admission/check-admission.js'
+import type { InputDeclarations } from '../shared/contract/inputs.js'
 import type { RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import { createGates } from '../shared/db/gates.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
+import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type NewRun, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTasks } from '../shared/db/tasks.js'
@@ -27,13 +29,21 @@ export function createOperations(db: Db) {
   const secrets = createSecrets(db)
   const uploads = createUploads(db)
   const gates = createGates(db)
+  const pipelineInputs = createPipelineInputs(db)
 
   return {
     /**
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
      * the pipeline's own. Nothing is written unless all of it is.
      */
-    setPipeline({ id, input, secrets: encrypted, driverConfig, now }: SetPipeline): SetResult {
+    setPipeline({
+      id,
+      input,
+      inputs,
+      secrets: encrypted,
+      driverConfig,
+      now,
+    }: SetPipeline): SetResult {
       const existing = pipelines.findRef(id)
       if (existing?.id === id && existing.name !== input.name) return { outcome: 'id_taken' }
       const stored = pipelines.findByName(input.name)
@@ -42,6 +52,7 @@ export function createOperations(db: Db) {
       if (missing) return { outcome: 'secret_key_missing', key: missing }
 
       const pipeline = pipelines.upsert(input, id, now)
+      pipelineInputs.set(pipeline.id, inputs)
       for (const secret of encrypted) secrets.upsert(secret, now)
       if (driverConfig === null || (stored && stored.driver !== input.driver))
         removeDriverConfig(secrets, id)
@@ -141,6 +152,8 @@ export interface SetPipeline {
   /** The pipeline's, or the one to give it if it is new. */
   id: string
   input: PipelineInput
+  /** What its runs may be given. */
+  inputs: InputDeclarations
   secrets: EncryptedSecret[]
   /** Settings of its driver. Null: there are none; undefined: as they are, unless the driver changes. */
   driverConfig: EncryptedSecret | null | undefined

@@ -1,10 +1,13 @@
 import { checkAdmission } from '../shared/admission/check-admission.js'
 import { allowEveryone, nameOf, type Actor } from '../shared/authorize.js'
+import { resolveInputs, type GivenInputs } from '../shared/contract/inputs.js'
 import type { TriggerInput } from '../shared/contract/trigger-input.js'
 import type { createExecutors } from '../shared/db/executors.js'
+import type { PipelineInputs } from '../shared/db/pipeline-inputs.js'
 import type { PipelineRef, Pipelines } from '../shared/db/pipelines.js'
 import type { Run, Runs } from '../shared/db/runs.js'
 import type { TriggeredRuns } from '../shared/db/triggered-runs.js'
+import { AppError } from '../shared/errors.js'
 
 /** Pipelines that may be behind a run: a chain that is longer is a mistake. */
 const MAX_CALLERS = 10
@@ -18,12 +21,15 @@ export interface TriggerCall {
   /** The id of the new run, if there will be one. */
   childId: string
   input: TriggerInput
+  /** Not checked yet. */
+  inputs: GivenInputs
   isAwaited: boolean
   maxQueueSize: number
 }
 
 export interface TriggerTables {
   pipelines: Pipelines
+  pipelineInputs: PipelineInputs
   runs: Runs
   executors: ReturnType<typeof createExecutors>
   triggered: TriggeredRuns
@@ -39,16 +45,31 @@ export function triggerRun(
   const { runs, triggered } = tables
   const caller = runs.find(callerId)
   if (!caller) throw new Error(`run ${callerId} is not there in the transaction that owns it`)
-  const error = admit(tables, caller, call, now) ?? ''
+  const error = refuse(tables, caller, call, now) ?? ''
   const childId = error === '' ? call.childId : null
   triggered.insert(callerId, { ...call, childId, error })
 }
 
-/** Answers why not. */
+/** Answers why not; undefined: the run is queued. */
+function refuse(
+  tables: TriggerTables,
+  caller: Run,
+  call: TriggerCall,
+  now: number,
+): string | undefined {
+  try {
+    return admit(tables, caller, call, now)
+  } catch (error) {
+    // inputs that do not fit; anything else is no answer
+    if (error instanceof AppError && error.code === 'request_invalid') return error.message
+    throw error
+  }
+}
+
 function admit(
   tables: TriggerTables,
   caller: Run,
-  { target, childId, input, maxQueueSize }: TriggerCall,
+  { target, childId, input, inputs: given, maxQueueSize }: TriggerCall,
   now: number,
 ): string | undefined {
   const { pipelines, runs, triggered } = tables
@@ -60,6 +81,7 @@ function admit(
   const callers = [...triggered.listCallers(caller.id), caller.pipelineId]
   const fault = findChainFault(tables, callers, pipeline)
   if (fault !== undefined) return fault
+  const inputs = resolveInputs(tables.pipelineInputs.find(pipeline.id), given)
 
   const checked = checkAdmission(tables, { pipelineId: pipeline.id, maxQueueSize, now })
   switch (checked.outcome) {
@@ -76,7 +98,7 @@ function admit(
           pipelineId: pipeline.id,
           triggerType: 'manual',
           triggeredBy: nameOf(actor),
-          triggerInput: input,
+          triggerInput: { ...input, ...(Object.keys(inputs).length > 0 && { inputs }) },
           requestId: caller.requestId,
         },
         now,

@@ -4,6 +4,7 @@ import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
+import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createPipelines } from '../shared/db/pipelines.js'
 import {
   createRuns,
@@ -38,6 +39,7 @@ export function createOperations(db: Db) {
   const cleanups = createRunCleanups(db)
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
+  const pipelineInputs = createPipelineInputs(db)
   const suspensions = createSuspensions(db)
 
   return {
@@ -153,7 +155,12 @@ export function createOperations(db: Db) {
         gates.insert(change.gate, claim.runId, now)
         return
       case 'trigger':
-        triggerRun({ pipelines, runs, executors, triggered }, claim.runId, change.call, now)
+        triggerRun(
+          { pipelines, pipelineInputs, runs, executors, triggered },
+          claim.runId,
+          change.call,
+          now,
+        )
     }
   }
 }

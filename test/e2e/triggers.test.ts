@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { runCli } from '../helpers/cli-process.js'
 import { runCommand } from '../helpers/process.js'
-import { BIN } from '../helpers/repo.js'
+import { BIN, repoPath } from '../helpers/repo.js'
 import { ended, getRun, trigger, type ApiRun } from '../helpers/runs.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 import { tempDir } from '../helpers/temp-dir.js'
@@ -119,6 +120,39 @@ test('pocketci execute has no other pipelines, and nobody to approve', async (t)
   ] as const) {
     writeFileSync(file, `export const pipeline = async () => { await ${body} }`)
     const { code, stderr } = await runCommand(process.execPath, [BIN, 'execute', file])
+    assert.equal(code, 1)
+    assert.match(stderr, message)
+  }
+})
+
+test('inputs reach a run from every command, and what does not fit is said', async (t) => {
+  const server = await startServer(t, { args: ARGS })
+  const file = repoPath('examples/inputs.ts')
+  const set = await server.cli('pipeline', 'set', file)
+  assert.equal(set.code, 0, set.stderr)
+  const flags = ['--input', 'env=production', '--input', 'replicas=3']
+  const alone = [BIN, 'execute', '--driver=native', ...flags, file]
+  for (const { code, stdout, stderr } of [
+    await server.cli('pipeline', 'run', ...flags, '--no-workdir', 'inputs'),
+    await runCli(['pipeline', 'run', '-s', server.url, ...flags, 'inputs'], { cwd: tempDir(t) }),
+    await runCommand(process.execPath, alone),
+  ]) {
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /deployed to: production x 3\n$/)
+  }
+  const triggered = await server.cli('pipeline', 'trigger', 'inputs', '-i', 'dryRun=true', '--json')
+  const { run_id: runId } = JSON.parse(triggered.stdout) as { run_id: string }
+  assert.equal((await ended(server, runId)).status, 'success')
+  assert.equal(await consoleOf(server, runId), 'would deploy to staging\n')
+  const shown = await server.cli('run', 'show', runId)
+  assert.match(shown.stdout, /^Inputs +env="staging" replicas=1 dryRun=true$/m)
+
+  const message = /inputs\.env: expected one of staging, production, got \\?"nowhere/
+  for (const { code, stderr } of [
+    await server.cli('pipeline', 'run', '--input=env=nowhere', '--no-workdir', 'inputs'),
+    await server.cli('pipeline', 'trigger', 'inputs', '--input=env=nowhere'),
+    await runCommand(process.execPath, [BIN, 'execute', '--input=env=nowhere', file]),
+  ]) {
     assert.equal(code, 1)
     assert.match(stderr, message)
   }

@@ -5,7 +5,7 @@ import type { Pipeline } from '../../shared/db/pipelines.js'
 import type { EncryptedSecret } from '../../shared/db/secrets.js'
 import { AppError } from '../../shared/errors.js'
 import { pipelineIdOf } from '../../shared/ids.js'
-import type { Program } from '../../shared/pipeline/program.js'
+import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
 import { checkPipelineName } from '../check-pipeline-name.js'
 import { checkLaterFields, laterFields } from '../later-fields.js'
@@ -15,7 +15,7 @@ import { pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
-import { toWirePipeline } from '../wire/pipeline.js'
+import { describePipeline } from './pipelines.js'
 
 const bodySchema = z.strictObject({
   content: z.string().default(''),
@@ -47,7 +47,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const program = await compile(body.content, { contentType: contentType || 'ts' })
       const pipeline = await store(context, { name, body, contentType, program })
       logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
-      sendJson(response, 200, toWirePipeline(pipeline, config.drivers.default))
+      sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
 }
@@ -88,7 +88,7 @@ interface Submission {
   name: string
   body: Body
   contentType: string
-  program: Program
+  program: CompiledPipeline
 }
 
 /**
@@ -118,7 +118,7 @@ async function store(
       encryptedValue: encryptSecret(secretKey, scope, key, value),
     }))
     const driverConfig = encryptSettings(driver, secretKey, id)
-    const set = { id, input, secrets, driverConfig, now: now() }
+    const set = { id, input, inputs: program.inputs, secrets, driverConfig, now: now() }
     const result = await writer.write('setPipeline', set)
     switch (result.outcome) {
       case 'stored':

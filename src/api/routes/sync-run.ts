@@ -65,9 +65,9 @@ async function startRun(context: ApiContext, request: Request, response: Respons
   checkWouldAdmit(context, id)
   if (mediaType(request) !== 'multipart/form-data') limitBodyTime(request, response)
   await using body = await readRunBody(request, context)
-  const { args, upload } = body
+  const { args, inputs, upload } = body
   const input = args.length > 0 ? { args } : {}
-  return await admitRun(context, request, { pipelineId: id, type: 'cli', input, upload })
+  return await admitRun(context, request, { pipelineId: id, type: 'cli', input, inputs, upload })
 }
 
 const DELETED: RunEvent = { event: 'error', message: 'the run was deleted' }

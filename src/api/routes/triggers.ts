@@ -1,5 +1,6 @@
 import type { Request } from 'express'
 import { z } from 'zod'
+import { givenInputsSchema, resolveInputs, type GivenInputs } from '../../shared/contract/inputs.js'
 import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
 import { faultPoint } from '../../shared/faults.js'
 import type { Run } from '../../shared/db/runs.js'
@@ -20,6 +21,7 @@ const triggerSchema = z.strictObject({
   mode: z.string().nullish(),
   args: argsSchema.nullish(),
   jobs: argsSchema.nullish(),
+  inputs: givenInputsSchema.nullish(),
   webhook: z.unknown().optional(),
 })
 
@@ -33,8 +35,12 @@ export function addTriggerRoutes({ route }: RouteTable, context: ApiContext): vo
     async (request, response) => {
       const body = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
       const { id } = getPipelineRef(context, pathParam(request, 'id'))
-      const input = toTriggerInput(context, parseBody(triggerSchema, body ?? {}))
-      const run = await admitRun(context, request, { pipelineId: id, type: 'manual', input })
+      const given = parseBody(triggerSchema, body ?? {})
+      const run = await admitRun(context, request, {
+        ...{ pipelineId: id, type: 'manual' },
+        input: toTriggerInput(context, given),
+        inputs: given.inputs ?? {},
+      })
       sendJson(response, 202, toWireTriggered(run))
     },
   )
@@ -44,20 +50,23 @@ interface RunRequest {
   pipelineId: string
   type: TriggerType
   input: TriggerInput
+  /** Checked against what the pipeline declares, which may have defaults. */
+  inputs: GivenInputs
   /** A synced file of the spool; it is the run's when the run is accepted. */
   upload?: SpoolFile | undefined
 }
 
 /**
  * Puts a run into the queue; when it resolves the run is on the disk. Throws `server_stopping`,
- * `pipeline_not_found`, `pipeline_paused` or `queue_full`, and then there is no run.
+ * `pipeline_not_found`, `pipeline_paused`, `queue_full` or `request_invalid`, and then there is no run.
  */
 export async function admitRun(
-  { writer, config, now, stopping }: ApiContext,
+  { writer, config, now, stopping, pipelineInputs }: ApiContext,
   request: Request,
-  { pipelineId, type, input, upload }: RunRequest,
+  { pipelineId, type, input, inputs: given, upload }: RunRequest,
 ): Promise<Run> {
   if (stopping.aborted) throw serverStopping()
+  const inputs = resolveInputs(pipelineInputs.find(pipelineId), given)
   const { maxQueueSize } = config.queue
   const admission = await writer.write('admitRun', {
     run: {
@@ -65,7 +74,7 @@ export async function admitRun(
       pipelineId,
       triggerType: type,
       triggeredBy: nameOf(actorOf(request)),
-      triggerInput: input,
+      triggerInput: { ...input, ...(Object.keys(inputs).length > 0 && { inputs }) },
       requestId: idOf(request),
     },
     upload: upload?.name,

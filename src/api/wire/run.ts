@@ -33,10 +33,11 @@ export function toWireTriggered(run: Run) {
   }
 }
 
-function toWireInput({ args, jobs, upstream_run_ids: upstream, webhook }: TriggerInput) {
+function toWireInput({ args, jobs, inputs, upstream_run_ids: upstream, webhook }: TriggerInput) {
   return {
     ...(args?.length && { args }),
     ...(jobs?.length && { jobs }),
+    ...(inputs && { inputs }),
     ...(upstream?.length && { upstream_run_ids: upstream }),
     ...(webhook && { webhook }),
   }

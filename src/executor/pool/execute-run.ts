@@ -230,6 +230,7 @@ async function runProgram(
           pipelineID: pipeline.id,
           triggeredBy: run.triggerType === 'webhook' ? 'webhook' : 'manual',
           args: run.triggerInput.args ?? [],
+          inputs: run.triggerInput.inputs ?? {},
           targetJobs: run.triggerInput.jobs ?? [],
           driverName: driver.name,
         },

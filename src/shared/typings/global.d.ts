@@ -123,10 +123,24 @@ declare global {
     readonly triggeredBy: 'manual' | 'webhook'
     readonly args: readonly string[]
     readonly targetJobs: readonly string[]
+    /** What the file declares as `export const inputs`, with its defaults. */
+    readonly inputs: Readonly<Record<string, string | number | boolean>>
     readonly driverName: string
   }
 
   const pipelineContext: PipelineContext
+
+  /**
+   * One input of a pipeline: `export const inputs = { env: { type: 'string' } }`. It is read without
+   * running the file, so it has to be written out.
+   */
+  type PipelineInput = { required?: boolean; description?: string } & (
+    | { type: 'string'; default?: string }
+    | { type: 'number'; default?: number }
+    | { type: 'boolean'; default?: boolean }
+    | { type: 'choice'; choices: readonly string[]; default?: string }
+  )
+  type PipelineInputs = Record<string, PipelineInput>
 
   interface PipelineStage {
     /** Registers a job; call it before the stage's callback returns. */
@@ -159,6 +173,7 @@ declare global {
   interface TriggerOptions {
     args?: readonly string[]
     jobs?: readonly string[]
+    inputs?: Readonly<Record<string, string | number | boolean>>
   }
 
   /** How a run ended; one that fails does not reject. */

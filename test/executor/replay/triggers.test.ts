@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createPipelineInputs } from '../../../src/shared/db/pipeline-inputs.js'
 import { createPipelines } from '../../../src/shared/db/pipelines.js'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { createAttempts, RUN, type TestRun } from '../../helpers/attempts.js'
@@ -40,6 +41,32 @@ test('a triggered run is queued with its arguments, on behalf of its caller', as
     ['other', 'queued', 'manual', 'triggerPipeline'],
   )
   assert.deepEqual(child?.triggerInput, { args: ['a b'], jobs: ['j'] })
+})
+
+test('inputs are checked against what the other pipeline declares', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+      ${tell("triggerPipeline('other', { inputs: { env: 'nowhere' } })")}
+      ${tell("triggerPipeline('other', { inputs: { evn: 'a' } })")}
+      ${tell("triggerPipeline('other', { inputs: { env: null } })")}
+      await triggerPipeline('other', { inputs: { env: 'b' } })
+      await triggerPipeline('other')`),
+  )
+  insertPipeline(run.main, 'other')
+  createPipelineInputs(run.main).set('other', {
+    env: { type: 'choice', choices: ['a', 'b'], default: 'a' },
+  })
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  assert.deepEqual(run.output(0).trimEnd().split('\n'), [
+    '"inputs.env: expected one of a, b, got \\"nowhere\\""',
+    '"inputs.evn: there is no such input; there are: env"',
+    '"triggerPipeline: invalid inputs: env: Invalid input"',
+  ])
+  assert.deepEqual(
+    children(run).map(({ triggerInput }) => triggerInput),
+    [{ inputs: { env: 'a' } }, { inputs: { env: 'b' } }],
+  )
 })
 
 test('with wait the caller leaves its thread until that run has ended, and gets how', async (t) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { givenInputsSchema } from '../../../shared/contract/inputs.js'
 import { isTerminal } from '../../../shared/contract/statuses.js'
 import { argsSchema } from '../../../shared/contract/trigger-args.js'
 import { AppError, errorMessage } from '../../../shared/errors.js'
@@ -33,13 +34,14 @@ export function createTriggerFunction(context: RunContext): AsyncFunction {
     const name = parse(z.string().min(1).max(255), 'name', target)
     const args = parse(argsSchema, 'args', options['args'] ?? [])
     const jobs = parse(argsSchema, 'jobs', options['jobs'] ?? [])
+    const inputs = parse(givenInputsSchema, 'inputs', options['inputs'] ?? {})
     const isAwaited = parse(z.boolean(), 'wait', options['wait'] ?? false)
     return {
       begin: [
         {
           type: 'trigger',
           call: {
-            ...{ number, target: name, isAwaited, childId: newRunId() },
+            ...{ number, target: name, isAwaited, childId: newRunId(), inputs },
             input: {
               ...(args.length > 0 ? { args } : {}),
               ...(jobs.length > 0 ? { jobs } : {}),
