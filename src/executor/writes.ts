@@ -82,11 +82,12 @@ export function createOperations(db: Db) {
     /** False: the claim is no longer ours, or somebody wants the run stopped. */
     release: ({ claim, waiting }: ReleaseRun): boolean => runs.release(claim, waiting),
 
-    /** Puts a run back to wait for others. False: the claim is no longer ours, or it is to stop. */
-    suspend({ claim, waits }: SuspendRun): boolean {
-      if (!runs.release(claim, summarize(waits))) return false
+    /** Puts a run back to wait for others, unless somebody wants it stopped. */
+    suspend({ claim, waits }: SuspendRun): 'suspended' | 'stopping' | 'lost' {
+      if (!runs.isOwned(claim)) return 'lost'
+      if (!runs.release(claim, summarize(waits))) return 'stopping'
       suspensions.suspend(claim.runId, waits)
-      return true
+      return 'suspended'
     },
 
     /** Ends the gates of a run whose time is over. False: the claim is lost. */

@@ -64,11 +64,10 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
       end: (reason) => end(stopping, reason, control),
     })
     if (outcome.status !== 'waiting') return await endRun(ending, driver, outcome)
-    if (await stateWriter.write('suspend', { claim, waits: outcome.waits })) {
-      faultPoint('run.suspended')
-      return { type: 'released' }
-    }
-    // it is ours no longer, or somebody wants it stopped
+    const result = await stateWriter.write('suspend', { claim, waits: outcome.waits })
+    faultPoint('run.suspended')
+    if (result === 'suspended') return { type: 'released' }
+    if (result === 'lost') return { type: 'detached' }
     end(stopping, 'stop', control)
     return await endRun(ending, driver, STOPPED)
   } catch (error) {
