@@ -1,8 +1,10 @@
 import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
+import { createGates } from '../shared/db/gates.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
+import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { createTasks } from '../shared/db/tasks.js'
@@ -11,10 +13,10 @@ import type { WriterClient } from '../shared/db/writer/writer-client.js'
 import type { Config } from '../shared/config/config.js'
 import { AppError } from '../shared/errors.js'
 import type { Logger } from '../shared/logger.js'
-import type { Program } from '../shared/pipeline/program.js'
+import type { CompiledPipeline } from '../shared/pipeline/program.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
-import type { Authorize } from './authorize.js'
+import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
 import type { ApiWrites } from './writes.js'
 
@@ -31,7 +33,7 @@ export interface ApiDeps {
   secretKey: Buffer
   logger: Logger
   now: () => number
-  compile: (source: string, options: { contentType: 'ts' | 'js' }) => Promise<Program>
+  compile: (source: string, options: { contentType: 'ts' | 'js' }) => Promise<CompiledPipeline>
   assets: Assets
   /** Aborts: take on no new runs. */
   stopping: AbortSignal
@@ -66,6 +68,8 @@ export function createContext(deps: ApiDeps) {
     runs: createRuns(reader),
     waitReasons: createWaitReasons(reader),
     tasks: createTasks(reader),
+    gates: createGates(reader),
+    pipelineInputs: createPipelineInputs(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     logs: createLogChunks(logsReader),

@@ -34,6 +34,16 @@ export async function readJsonBody(
   }
 }
 
+/** The fields of a browser's form; none of a body that is empty or something else. */
+export async function readFormBody(
+  request: IncomingMessage,
+  maxBytes: number,
+): Promise<URLSearchParams> {
+  const bytes = await readBytes(request, maxBytes)
+  const isForm = mediaType(request) === 'application/x-www-form-urlencoded'
+  return new URLSearchParams(isForm ? bytes.toString() : '')
+}
+
 /** Checks a body; the error names the first field that is wrong. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body)

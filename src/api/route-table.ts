@@ -1,7 +1,7 @@
 import type { Express, Request, Response } from 'express'
 import { AppError } from '../shared/errors.js'
 import { limitBodyTime } from './body-time.js'
-import type { Action, Actor, Authorize, Resource } from './authorize.js'
+import type { Action, Actor, Authorize, Resource } from '../shared/authorize.js'
 import { checkDeclaredLength } from './request-body.js'
 import { sendError } from './send.js'
 
@@ -12,7 +12,7 @@ export type Handler = (request: Request, response: Response) => void | Promise<v
 export interface RouteOptions {
   action: Action
   /** The server, or what a path parameter names. */
-  resource: 'server' | { kind: 'pipeline' | 'run'; param: string }
+  resource: 'server' | { kind: 'pipeline' | 'run' | 'gate'; param: string }
   /** The handler limits size and time of the body; otherwise a declared length over the limit is refused. */
   limitsOwnBody?: boolean
 }

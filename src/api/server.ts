@@ -1,5 +1,5 @@
 import express, { type Express } from 'express'
-import { allowEveryone } from './authorize.js'
+import { allowEveryone } from '../shared/authorize.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
 import { checkPath } from './middleware/check-path.js'
@@ -10,6 +10,7 @@ import { securityHeaders } from './middleware/security-headers.js'
 import { errorPage } from './pages/error-page.js'
 import { createRouteTable, type RouteTable } from './route-table.js'
 import { addAssetRoutes } from './routes/assets.js'
+import { addGateRoutes } from './routes/gates.js'
 import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
@@ -43,6 +44,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTaskRoutes(table, context)
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)
+  addGateRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()

@@ -10,7 +10,7 @@ import {
   type ConcurrencyRule,
 } from '../shared/contract/queue-rules.js'
 import { AppError } from '../shared/errors.js'
-import { checkGroupTemplate } from './concurrency-group.js'
+import { checkGroupTemplate } from '../shared/admission/concurrency-group.js'
 
 /** What a set of a pipeline says about its runs in the queue; null is like nothing. */
 export const queueFields = {

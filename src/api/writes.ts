@@ -1,26 +1,35 @@
 import { isDeepStrictEqual } from 'node:util'
-import { checkAdmission, checkCapacity, type QueueFull, type Refusal } from './check-admission.js'
+import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
+import {
+  checkAdmission,
+  checkCapacity,
+  type QueueFull,
+  type Refusal,
+} from '../shared/admission/check-admission.js'
+import type { InputDeclarations } from '../shared/contract/inputs.js'
+import {
+  enqueueRun,
+  NO_GROUP,
+  type RuledGroup,
+  type RuledRun,
+} from '../shared/admission/enqueue-run.js'
 import { findRuleFault, NO_RULE, type ConcurrencyRule } from '../shared/contract/queue-rules.js'
 import { isTerminal, type RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
+import { createGates } from '../shared/db/gates.js'
 import type { Db } from '../shared/db/open.js'
 import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
-import {
-  createRuns,
-  type EarlyEnd,
-  type NewRun,
-  type Run,
-  type StopCause,
-} from '../shared/db/runs.js'
+import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
+import { createRuns, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
+import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
 import { removeDriverConfig } from '../shared/secrets/driver-config.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
-import type { ResolvedGroup } from './concurrency-group.js'
 
 /**
  * All that the api changes in the main database: the operations of its writer thread. Each is one
@@ -37,6 +46,9 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const journal = createJournal(db)
   const reusable = createReusableResults(db)
+  const gates = createGates(db)
+  const triggered = createTriggeredRuns(db)
+  const pipelineInputs = createPipelineInputs(db)
 
   return {
     /**
@@ -44,7 +56,7 @@ export function createOperations(db: Db) {
      * the pipeline's own. Nothing is written unless all of it is.
      */
     setPipeline(set: SetPipeline): SetResult {
-      const { id, secrets: encrypted, driverConfig, now } = set
+      const { id, inputs, secrets: encrypted, driverConfig, now } = set
       const existing = pipelines.findRef(id)
       if (existing?.id === id && existing.name !== set.input.name) return { outcome: 'id_taken' }
       const stored = pipelines.findByName(set.input.name)
@@ -58,6 +70,7 @@ export function createOperations(db: Db) {
 
       const input = { ...set.input, concurrency }
       const pipeline = pipelines.upsert(input, id, now)
+      pipelineInputs.set(pipeline.id, inputs)
       for (const secret of encrypted) secrets.upsert(secret, now)
       if (driverConfig === null || (stored && stored.driver !== input.driver))
         removeDriverConfig(secrets, id)
@@ -78,26 +91,16 @@ export function createOperations(db: Db) {
       const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
       const checked = checkAdmission(tables, { pipelineId, maxQueueSize, now, count })
       if (checked.outcome !== 'free') return checked
-      const { concurrency, priority, labels } = checked.rules
-      if (!isDeepStrictEqual(concurrency, resolved.rule))
-        return { outcome: 'rule_changed', rule: concurrency }
+      const { rules } = checked
+      if (!isDeepStrictEqual(rules.concurrency, resolved.rule))
+        return { outcome: 'rule_changed', rule: rules.concurrency }
 
-      const concurrencyGroup = 'group' in resolved ? resolved.group : ''
-      const end = findEarlyEnd(resolved, runs.findOldestInGroup(concurrencyGroup))
-      const peers = concurrency.cancelsRunning ? runs.findActiveInGroup(concurrencyGroup) : []
-      const hasUpload = upload !== undefined
-      const accepted = runs.insert(
-        { ...run, priority, labels, concurrencyGroup, hasUpload },
-        now,
-        end,
-      )
-      if (end) return { outcome: 'accepted', run: accepted }
+      const enqueue = { run: { ...run, hasUpload: upload !== undefined }, rules, resolved, now }
+      const { run: accepted, hasSuperseded } = enqueueRun({ runs, tasks }, enqueue)
+      if (accepted.status !== 'queued') return { outcome: 'accepted', run: accepted }
       notes.set(QUEUED, checked.queued + 1)
       if (upload !== undefined) uploads.insert(run.id, upload)
-      if (peers.length > 0) {
-        notes.delete(QUEUED)
-        for (const peer of peers) supersede(peer, run.id, now)
-      }
+      if (hasSuperseded) notes.delete(QUEUED)
       return { outcome: 'accepted', run: accepted }
     },
 
@@ -120,6 +123,8 @@ export function createOperations(db: Db) {
       notes.set(QUEUED, checked.queued + 1)
       reusable.collect(runId, beforeEffect)
       journal.clear(runId)
+      gates.forget(runId)
+      triggered.forget(runId)
       tasks.setAside(runId, run.generation)
       runs.restart(runId, tasks.maxStep(runId))
       return { outcome: 'restarted' }
@@ -129,6 +134,18 @@ export function createOperations(db: Db) {
     stopRun({ runId, by, now }: StopRun, notes: Notes): StopResult {
       notes.delete(QUEUED)
       return stopRun(runId, by, now)
+    },
+
+    /** Ends the gates of some runs whose time is over. */
+    expireGates({ runIds, now }: { runIds: readonly string[]; now: number }, notes: Notes): void {
+      notes.delete(QUEUED)
+      for (const runId of runIds) gates.expire(runId, now)
+    },
+
+    /** Approves or rejects a gate; its run may go on then. */
+    resolveGate(input: ResolveGate, notes: Notes): GateResult {
+      notes.delete(QUEUED)
+      return resolveGate({ gates, runs }, input)
     },
 
     /**
@@ -161,16 +178,6 @@ export function createOperations(db: Db) {
     return task?.effect ?? undefined
   }
 
-  /** Nothing of a run that has begun may be left behind, so it ends like one that is stopped. */
-  function supersede(peer: { id: string; status: RunStatus }, by: string, now: number): void {
-    const cause: StopCause = { code: 'superseded', message: `superseded by run ${by}` }
-    if (peer.status === 'running') runs.requestStop(peer.id, `run ${by}`, now, cause)
-    else if (!runs.skipQueued(peer.id, cause, now)) {
-      runs.failQueued(peer.id, `run ${by}`, cause, now)
-      tasks.endOpen(peer.id, { status: 'aborted', errorMessage: cause.message }, now)
-    }
-  }
-
   function stopRun(runId: string, by: string, now: number): StopResult {
     const run = runs.find(runId)
     if (!run) return 'not_found'
@@ -198,18 +205,6 @@ function mergeRule(
   return { ...(given.mode === undefined ? stored : NO_RULE), ...given }
 }
 
-/** What its concurrency rule makes of a run at once; undefined: it is queued. */
-function findEarlyEnd(resolved: AdmitRun['resolved'], peer?: string): EarlyEnd | undefined {
-  if ('error' in resolved)
-    return { status: 'failed', errorCode: NO_GROUP, errorMessage: resolved.error }
-  if (resolved.rule.mode !== 'skip-if-running' || peer === undefined) return undefined
-  const errorMessage = `skipped: pipeline already running (peer run ${peer})`
-  return { status: 'skipped', errorCode: 'already_running', errorMessage }
-}
-
-/** The error of a run whose concurrency group could not be named. */
-const NO_GROUP = 'concurrency_group'
-
 /** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
 
@@ -220,6 +215,8 @@ export interface SetPipeline {
   /** The pipeline's, or the one to give it if it is new. */
   id: string
   input: Omit<PipelineInput, 'concurrency'>
+  /** What its runs may be given. */
+  inputs: InputDeclarations
   /** With a mode it is the whole rule; without one it changes the one that is stored. */
   concurrency: Partial<ConcurrencyRule>
   secrets: EncryptedSecret[]
@@ -244,9 +241,9 @@ export interface SetPaused {
 }
 
 export interface AdmitRun {
-  run: Omit<NewRun, 'priority' | 'labels' | 'concurrencyGroup'>
+  run: RuledRun
   /** Its concurrency group, and the rule that gave it. */
-  resolved: ResolvedGroup & { rule: ConcurrencyRule }
+  resolved: RuledGroup
   /** A synced file of the spool that becomes the run's. */
   upload?: string | undefined
   maxQueueSize: number

@@ -58,6 +58,8 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     config,
     capacity,
     masterKey,
+    // only without a server is nobody there to go on
+    runsAlone: options.runsAtStop === 'kill',
     stateWriter: writer,
     logWriter,
     launcher,

@@ -1,8 +1,10 @@
 import type { TaskStatus } from '../shared/contract/statuses.js'
 import { createExecutors, type Executor } from '../shared/db/executors.js'
+import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
+import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createPipelines } from '../shared/db/pipelines.js'
 import {
   createRuns,
@@ -15,8 +17,11 @@ import {
 import { createRunCleanups } from '../shared/db/run-cleanups.js'
 import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
+import { createSuspensions, summarize, type Wait } from '../shared/db/suspensions.js'
 import { createTasks, type NewTask, type TaskEnd } from '../shared/db/tasks.js'
+import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { triggerRun, type TriggerCall } from './trigger-run.js'
 import { mergePatch } from './steps/merge-patch.js'
 
 /** All that an executor changes in the main database: the operations of its writer thread. */
@@ -33,6 +38,10 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const runSecrets = createRunSecrets(db)
   const cleanups = createRunCleanups(db)
+  const gates = createGates(db)
+  const triggered = createTriggeredRuns(db)
+  const pipelineInputs = createPipelineInputs(db)
+  const suspensions = createSuspensions(db)
 
   return {
     register({ executor, now, leaseTtlMs }: Register): void {
@@ -79,6 +88,21 @@ export function createOperations(db: Db) {
       const run = runs.isOwned(claim) ? runs.find(claim.runId) : undefined
       if (!run || run.deadlineAt === null || run.deadlineAt > now) return false
       return runs.requestStop(run.id, 'run timeout', now, TIMED_OUT)
+    },
+
+    /** Puts a run back to wait for others, unless somebody wants it stopped. */
+    suspend({ claim, waits, now }: SuspendRun): 'suspended' | 'stopping' | 'lost' {
+      if (!runs.isOwned(claim)) return 'lost'
+      if (!runs.release(claim, summarize(waits), now)) return 'stopping'
+      suspensions.suspend(claim.runId, waits)
+      return 'suspended'
+    },
+
+    /** Ends the gates of a run whose time is over. False: the claim is lost. */
+    expireGates({ claim, now }: { claim: Claim; now: number }): boolean {
+      if (!runs.isOwned(claim)) return false
+      gates.expire(claim.runId, now)
+      return true
     },
 
     /** Journal entries together with what they mean for the task tree. False: the claim is lost. */
@@ -143,6 +167,17 @@ export function createOperations(db: Db) {
         return
       case 'secret':
         runSecrets.insert(claim.runId, change.key, change.encryptedValue)
+        return
+      case 'gate':
+        gates.insert(change.gate, claim.runId, now)
+        return
+      case 'trigger':
+        triggerRun(
+          { pipelines, pipelineInputs, runs, tasks, executors, triggered },
+          claim.runId,
+          change.call,
+          now,
+        )
     }
   }
 }
@@ -206,6 +241,12 @@ export interface ReleaseRun {
   now: number
 }
 
+export interface SuspendRun {
+  claim: Claim
+  waits: readonly Wait[]
+  now: number
+}
+
 export type TaskChange =
   | { type: 'insert'; task: Omit<NewTask, 'effect'> }
   /** What it came to in an earlier generation of the run stands. */
@@ -218,6 +259,10 @@ export type TaskChange =
   | { type: 'note'; step: number; text: string }
   /** The run has used it, encrypted for the run. */
   | { type: 'secret'; key: string; encryptedValue: Uint8Array }
+  /** The run waits for a person. */
+  | { type: 'gate'; gate: NewGate }
+  /** It triggers another run. */
+  | { type: 'trigger'; call: TriggerCall }
 
 export interface RecordEffect {
   claim: Claim

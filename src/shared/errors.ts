@@ -67,6 +67,8 @@ export const ERROR_CODES = [
   'workdir_gone',
   'run_rejected',
   'task_not_found',
+  'gate_not_found',
+  'gate_resolved',
   'queue_full',
   'lease_lost',
   'executor_lost',

@@ -23,6 +23,7 @@ export type FaultPoint =
   | 'run.workdir.seeded'
   | 'run.replay.over'
   | 'run.stop.heard'
+  | 'run.suspended'
   | 'run.finish.committed'
   | 'run.cleaned'
   // the api

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Action, Resource } from '../../src/api/authorize.js'
+import type { Action, Resource } from '../../src/shared/authorize.js'
 import { startTestApi } from '../helpers/api.js'
 
 /** Whoever adds a route says here what it is. */
@@ -30,6 +30,10 @@ const ROUTES: Record<string, Action> = {
   'GET /api/runs/:run_id/tasks': 'run.read',
   'GET /api/runs/:run_id/logs': 'run.read',
   'GET /api/runs/:run_id/events': 'run.read',
+  'GET /api/gates': 'gate.list',
+  'GET /api/runs/:run_id/gates': 'run.read',
+  'POST /api/gates/:gate_id/approve': 'gate.resolve',
+  'POST /api/gates/:gate_id/reject': 'gate.resolve',
   'GET /': 'pipeline.list',
   'GET /pipelines/': 'pipeline.list',
   'GET /pipelines/:id/': 'pipeline.read',

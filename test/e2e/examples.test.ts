@@ -12,10 +12,11 @@ import { tempDir } from '../helpers/temp-dir.js'
 
 /** What each example prints, last lines first; the others have tests of their own. */
 const EXAMPLES: Record<string, RegExp> = {
+  'inputs.ts': /deployed to: staging x 1\n$/,
   'hello-world.ts': /finished: Hello, pocketci!\n$/,
   'stages.ts': /last build: \{ "at": "\d{4}-.*Z", "targets": 2 \}\n$/,
 }
-const TESTED_ELSEWHERE = ['npm-package.ts', 'workdir.ts', 'tsconfig.json']
+const TESTED_ELSEWHERE = ['gate.ts', 'npm-package.ts', 'workdir.ts', 'tsconfig.json']
 
 test('every example has a test', () => {
   const files = readdirSync(repoPath('examples'))

@@ -196,6 +196,33 @@ test('run: args may be null, and a run that fails exits with 1 and a message', a
   assert.match(String(last?.['message']), /no luck/)
 })
 
+test('gates: a bare array, approve and reject: 200 with the gate, 404, 409', async () => {
+  const id = await set(
+    'gated',
+    "export const pipeline = async () => { await orchestration.gate('deploy') }",
+  )
+  const { run_id: runId } = JSON.parse((await post(`/api/pipelines/${id}/trigger`, {})).body)
+  const gate = await until('there is a gate', async () => {
+    const { status, body } = await get(`/api/runs/${runId}/gates`)
+    assert.equal(status, 200)
+    return JSON.parse(body)[0]
+  })
+  assert.equal(gate.run_id, runId)
+  assert.equal(gate.pipeline_id, id)
+  assert.deepEqual([gate.name, gate.status, gate.message], ['deploy', 'pending', ''])
+  assert.equal(gate.approved_by, '')
+  assert.match(gate.created_at, TIME)
+
+  const approved = await post(`/api/gates/${gate.id}/approve`)
+  assert.equal(approved.status, 200)
+  const { status, resolved_at: resolvedAt, approved_by: by } = JSON.parse(approved.body)
+  assert.deepEqual([status, by], ['approved', 'unknown'])
+  assert.match(resolvedAt, TIME)
+  assert.equal((await post(`/api/gates/${gate.id}/reject`)).status, 409)
+  assert.equal((await post('/api/gates/none/approve')).status, 404)
+  assert.equal((await get('/api/runs/none/gates')).status, 404)
+})
+
 test('drivers and features: arrays of strings', async () => {
   for (const [path, key] of [
     ['/api/drivers', 'drivers'],

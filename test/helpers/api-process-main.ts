@@ -81,6 +81,7 @@ function accepted({ run, now }: AdmitRun) {
     stopRequestedBy: '',
     waitReason: '',
     availableAt: null,
+    isSuspended: false,
     deadlineAt: null,
     createdAt: now,
     startedAt: null,

@@ -1,5 +1,6 @@
 import { after, type TestContext } from 'node:test'
 import { executeRun } from '../../src/executor/pool/execute-run.js'
+import type { RunExit } from '../../src/executor/pool/run-pipeline.js'
 import { openLease } from '../../src/executor/pool/lease.js'
 import { createRunControl, type RunControl } from '../../src/executor/pool/run-control.js'
 import { loadEngine } from '../../src/executor/sandbox/load-engine.js'
@@ -11,7 +12,7 @@ import { loadConfig } from '../../src/shared/config/load-config.js'
 import { createLogChunks } from '../../src/shared/db/log-chunks.js'
 import { logsPathOf, openDatabase, type Db } from '../../src/shared/db/open.js'
 import { createPipelines } from '../../src/shared/db/pipelines.js'
-import { createRuns, type RunOutcome } from '../../src/shared/db/runs.js'
+import { createRuns } from '../../src/shared/db/runs.js'
 import { createTasks, type Task } from '../../src/shared/db/tasks.js'
 import { openWriter, type Writer } from '../../src/shared/db/writer/open-writer.js'
 import type { Operations } from '../../src/shared/db/writer/protocol.js'
@@ -22,7 +23,7 @@ import { createMachine, type Machine } from './scripted-driver.js'
 import { CLAIMER, tempStorage } from './storage.js'
 
 /** How one attempt of a run ended. */
-export type AttemptEnd = RunOutcome | { status: 'died' } | { status: 'threw'; error: unknown }
+export type AttemptEnd = RunExit | { status: 'died' } | { status: 'threw'; error: unknown }
 
 /** One run of one pipeline on a scripted machine, attempt after attempt, on real databases. */
 export interface TestRun {
@@ -107,7 +108,7 @@ export function createAttempts() {
         onStart?.({ end, control })
         try {
           const outcome = await executeRun({
-            task: { claimed, config, masterKey: MASTER_KEY },
+            task: { claimed, config, masterKey: MASTER_KEY, runsAlone: false },
             engine: await engine,
             driver: life.driver(machine.open()),
             stateWriter: life.writer(stateWriter),

@@ -110,6 +110,7 @@ const CONTEXT = {
   triggeredBy: 'manual',
   args: ['one'],
   targetJobs: [],
+  inputs: {},
   driverName: 'native',
 }
 

@@ -17,5 +17,6 @@ export const idleContext = {
   triggeredBy: '',
   args: [],
   targetJobs: [],
+  inputs: {},
   driverName: '',
 }

@@ -1,3 +1,4 @@
+import type { InputDeclarations } from '../../shared/contract/inputs.js'
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { Page, PageOf, Pipeline } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
@@ -12,6 +13,7 @@ import { TriggerForm } from './trigger-form.js'
 export interface PipelinePageProps {
   site: Site
   pipeline: Pipeline
+  inputs: InputDeclarations
   defaultDriver: string
   page: Page
   found: PageOf<Run>
@@ -22,6 +24,7 @@ export interface PipelinePageProps {
 export function renderPipelinePage(props: PipelinePageProps): string {
   const { site, pipeline, defaultDriver, page, found } = props
   const { id, name, isPaused } = pipeline
+  const hasInputs = Object.keys(props.inputs).length > 0
   return renderPage({
     site,
     title: name,
@@ -35,7 +38,7 @@ export function renderPipelinePage(props: PipelinePageProps): string {
         <div class="head">
           <h1>{name}</h1>
           <div class="btns">
-            <TriggerForm id={id} name={name} isPaused={isPaused} />
+            {!hasInputs && <TriggerForm id={id} name={name} isPaused={isPaused} />}
             <form method="post" action={`/pipelines/${id}/${isPaused ? 'unpause' : 'pause'}`}>
               <button class="btn">{isPaused ? 'Unpause Pipeline' : 'Pause Pipeline'}</button>
             </form>
@@ -54,6 +57,11 @@ export function renderPipelinePage(props: PipelinePageProps): string {
         </ul>
         {isPaused && (
           <p class="banner is-waiting">This pipeline is paused. No new runs will be triggered.</p>
+        )}
+        {hasInputs && (
+          <section id="trigger" class="card" aria-label="Trigger a run">
+            <TriggerForm id={id} name={name} isPaused={isPaused} inputs={props.inputs} />
+          </section>
         )}
         <section id="runs-section" class="stack" data-refresh={refreshOf(found)}>
           <h2>

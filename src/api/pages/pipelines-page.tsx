@@ -13,7 +13,7 @@ export interface PipelinesPageProps {
   page: Page
   search: string
   defaultDriver: string
-  found: PageOf<PipelineSummary & { latestRun: Run | undefined }>
+  found: PageOf<PipelineSummary & { latestRun: Run | undefined; hasInputs: boolean }>
 }
 
 /** All pipelines with their latest runs. */
@@ -68,7 +68,7 @@ function Table({ found, defaultDriver }: PipelinesPageProps) {
           </tr>
         </thead>
         <tbody>
-          {found.items.map(({ id, name, driver, isPaused, createdAt, latestRun }) => (
+          {found.items.map(({ id, name, driver, isPaused, createdAt, latestRun, hasInputs }) => (
             <tr>
               <th scope="row">
                 <a href={`/pipelines/${id}/`}>{name}</a>
@@ -90,7 +90,17 @@ function Table({ found, defaultDriver }: PipelinesPageProps) {
                 <Time at={createdAt} />
               </td>
               <td class="acts">
-                <TriggerForm id={id} name={name} isPaused={isPaused} />
+                {hasInputs ? (
+                  <a
+                    class="btn"
+                    href={`/pipelines/${id}/#trigger`}
+                    aria-label={`Trigger ${name} with inputs`}
+                  >
+                    Trigger…
+                  </a>
+                ) : (
+                  <TriggerForm id={id} name={name} isPaused={isPaused} />
+                )}
               </td>
             </tr>
           ))}

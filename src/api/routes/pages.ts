@@ -1,11 +1,14 @@
-import { nameOf } from '../authorize.js'
+import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
+import { nameOf } from '../../shared/authorize.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
 import { renderPipelinesPage } from '../pages/pipelines-page.js'
+import { INPUT_FIELD } from '../pages/trigger-form.js'
 import { renderRunPage } from '../pages/run-page.js'
 import { readOutputHead } from '../read-output-head.js'
 import { readPage } from '../read-page.js'
+import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { redirect, sendHtml } from '../send.js'
 import { restartRun, retrigger } from './restart-runs.js'
@@ -28,7 +31,7 @@ export function addPageRoutes(table: RouteTable, context: ApiContext): void {
 }
 
 function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, pipelines, runs, now } = context
+  const { site, config, pipelines, pipelineInputs, runs, now } = context
   const defaultDriver = config.drivers.default
 
   route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
@@ -44,7 +47,11 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       const page = readPage(query)
       const search = query.get('q') ?? ''
       const { items, totalItems } = pipelines.list(search, page)
-      const withRuns = items.map((item) => ({ ...item, latestRun: runs.findLatest(item.id) }))
+      const withRuns = items.map((item) => ({
+        ...item,
+        latestRun: runs.findLatest(item.id),
+        hasInputs: Object.keys(pipelineInputs.find(item.id)).length > 0,
+      }))
       const found = { items: withRuns, totalItems }
       sendHtml(response, 200, renderPipelinesPage({ site, page, search, defaultDriver, found }))
     },
@@ -62,6 +69,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       const props = {
         site,
         pipeline,
+        inputs: pipelineInputs.find(id),
         defaultDriver,
         page,
         found: runs.list(page, id),
@@ -79,8 +87,12 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
     '/pipelines/:id/trigger',
     { action: 'pipeline.run', resource: PIPELINE },
     async (request, response) => {
+      const form = await readFormBody(request, context.config.limits.bodyBytes)
       const { id } = getPipelineRef(context, pathParam(request, 'id'))
-      const run = await admitRun(context, request, { pipelineId: id, type: 'manual', input: {} })
+      const run = await admitRun(context, request, {
+        ...{ pipelineId: id, type: 'manual', input: {} },
+        inputs: readFields(form),
+      })
       redirect(response, 303, `/runs/${run.id}/tasks`)
     },
   )
@@ -96,6 +108,13 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
         redirect(response, 303, `/pipelines/${id}/`)
       },
     )
+}
+
+/** The inputs of a submitted form; an empty field means the default. */
+function readFields(form: URLSearchParams): GivenInputs {
+  const fields = [...form].filter(([name, text]) => name.startsWith(INPUT_FIELD) && text !== '')
+  const inputs = fields.map(([name, text]) => [name.slice(INPUT_FIELD.length), text])
+  return parseBody(givenInputsSchema, Object.fromEntries(inputs))
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {

@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.js'
-import type { PipelineRef, PipelineSummary } from '../../shared/db/pipelines.js'
-import { nameOf } from '../authorize.js'
+import type { Pipeline, PipelineRef, PipelineSummary } from '../../shared/db/pipelines.js'
+import { nameOf } from '../../shared/authorize.js'
 import { openBodyStream } from '../body-stream.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
@@ -39,7 +39,7 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
     const { id } = getPipelineRef(context, pathParam(request, 'id'))
     const pipeline = pipelines.find(id)
     if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
-    sendJson(response, 200, toWirePipeline(pipeline, context.config.drivers.default))
+    sendJson(response, 200, describePipeline(context, pipeline))
   })
 
   route('GET', '/api/pipelines/:id/runs', { action: 'run.list', resource }, (request, response) => {
@@ -82,15 +82,24 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
 
 /** A page's pipelines as JSON; one source at a time is in memory. */
 function* listWithContent(
-  { pipelines, config }: ApiContext,
+  context: ApiContext,
   items: readonly PipelineSummary[],
 ): Generator<string> {
   for (const { id } of items) {
-    const pipeline = pipelines.find(id)
+    const pipeline = context.pipelines.find(id)
     // deleted meanwhile
     if (!pipeline) continue
-    yield JSON.stringify(toWirePipeline(pipeline, config.drivers.default))
+    yield JSON.stringify(describePipeline(context, pipeline))
   }
+}
+
+/** A pipeline as clients see it. */
+export function describePipeline(
+  { config, pipelineInputs }: ApiContext,
+  pipeline: Pipeline,
+): ReturnType<typeof toWirePipeline> {
+  const inputs = pipelineInputs.find(pipeline.id)
+  return toWirePipeline(pipeline, { defaultDriver: config.drivers.default, inputs })
 }
 
 /** Stops what runs and waits for it: nothing may write for a pipeline that is gone. */

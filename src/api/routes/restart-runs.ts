@@ -106,7 +106,8 @@ export async function restartRun(
 export async function retrigger(context: ApiContext, request: Request, run: Run): Promise<Run> {
   if (run.hasUpload) throw workdirGone()
   const { pipelineId, triggerInput: input } = run
-  return await admitRun(context, request, { pipelineId, type: 'manual', input })
+  const { inputs = {} } = input
+  return await admitRun(context, request, { pipelineId, type: 'manual', input, inputs })
 }
 
 function workdirGone(): AppError {

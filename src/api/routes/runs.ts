@@ -1,6 +1,6 @@
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
-import { nameOf } from '../authorize.js'
+import { nameOf } from '../../shared/authorize.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'

@@ -5,7 +5,7 @@ import type { Pipeline } from '../../shared/db/pipelines.js'
 import type { EncryptedSecret } from '../../shared/db/secrets.js'
 import { AppError } from '../../shared/errors.js'
 import { pipelineIdOf } from '../../shared/ids.js'
-import type { Program } from '../../shared/pipeline/program.js'
+import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
 import { checkPipelineName } from '../check-pipeline-name.js'
 import { checkLaterFields, laterFields } from '../later-fields.js'
@@ -21,7 +21,7 @@ import {
   toQueueSettings,
 } from '../submitted-queue-rules.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
-import { toWirePipeline } from '../wire/pipeline.js'
+import { describePipeline } from './pipelines.js'
 
 const bodySchema = z.strictObject({
   content: z.string().default(''),
@@ -54,7 +54,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const program = await compile(body.content, { contentType: contentType || 'ts' })
       const pipeline = await store(context, { name, body, contentType, program })
       logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
-      sendJson(response, 200, toWirePipeline(pipeline, config.drivers.default))
+      sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
 }
@@ -96,7 +96,7 @@ interface Submission {
   name: string
   body: Body
   contentType: string
-  program: Program
+  program: CompiledPipeline
 }
 
 /**
@@ -128,7 +128,10 @@ async function store(
       encryptedValue: encryptSecret(secretKey, scope, key, value),
     }))
     const driverConfig = encryptSettings(driver, secretKey, id)
-    const set = { id, input, concurrency, secrets, driverConfig, now: now() }
+    const set = {
+      ...{ id, input, inputs: program.inputs, concurrency, secrets, driverConfig },
+      now: now(),
+    }
     const result = await writer.write('setPipeline', set)
     switch (result.outcome) {
       case 'stored':

@@ -72,9 +72,15 @@ async function startRun(context: ApiContext, request: Request, response: Respons
   checkWouldAdmit(context, id)
   if (mediaType(request) !== 'multipart/form-data') limitBodyTime(request, response)
   await using body = await readRunBody(request, context)
-  const { args, upload } = body
+  const { args, inputs, upload } = body
   const input = args.length > 0 ? { args } : {}
-  const run = await admitRun(context, request, { pipelineId: id, type: 'cli', input, upload })
+  const run = await admitRun(context, request, {
+    pipelineId: id,
+    type: 'cli',
+    input,
+    inputs,
+    upload,
+  })
   if (run.status !== 'queued')
     throw new AppError(
       'run_rejected',

@@ -1,26 +1,28 @@
 import type { Request } from 'express'
 import { z } from 'zod'
+import { givenInputsSchema, resolveInputs, type GivenInputs } from '../../shared/contract/inputs.js'
 import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { newRunId } from '../../shared/ids.js'
 import type { SpoolFile } from '../../shared/uploads/spool.js'
-import { nameOf } from '../authorize.js'
-import { checkAdmission, type Refusal } from '../check-admission.js'
-import { resolveGroup } from '../concurrency-group.js'
+import { nameOf } from '../../shared/authorize.js'
+import { checkAdmission, type Refusal } from '../../shared/admission/check-admission.js'
+import { resolveGroup } from '../../shared/admission/concurrency-group.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { idOf } from '../middleware/request-id.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
-import { argsSchema } from '../trigger-args.js'
+import { argsSchema } from '../../shared/contract/trigger-args.js'
 import { toWireTriggered } from '../wire/run.js'
 
 const triggerSchema = z.strictObject({
   mode: z.string().nullish(),
   args: argsSchema.nullish(),
   jobs: argsSchema.nullish(),
+  inputs: givenInputsSchema.nullish(),
   webhook: z.unknown().optional(),
 })
 
@@ -34,8 +36,12 @@ export function addTriggerRoutes({ route }: RouteTable, context: ApiContext): vo
     async (request, response) => {
       const body = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
       const { id } = getPipelineRef(context, pathParam(request, 'id'))
-      const input = toTriggerInput(context, parseBody(triggerSchema, body ?? {}))
-      const run = await admitRun(context, request, { pipelineId: id, type: 'manual', input })
+      const given = parseBody(triggerSchema, body ?? {})
+      const run = await admitRun(context, request, {
+        ...{ pipelineId: id, type: 'manual' },
+        input: toTriggerInput(context, given),
+        inputs: given.inputs ?? {},
+      })
       sendJson(response, 202, toWireTriggered(run))
     },
   )
@@ -45,35 +51,37 @@ interface RunRequest {
   pipelineId: string
   type: TriggerType
   input: TriggerInput
+  /** Checked against what the pipeline declares, which may have defaults. */
+  inputs: GivenInputs
   /** A synced file of the spool; it is the run's when the run is accepted. */
   upload?: SpoolFile | undefined
 }
 
 /**
- * Puts a run into the queue, unless the concurrency rule of its pipeline ends it at once; when it resolves the run is on the disk. Throws `server_stopping`,
- * `pipeline_not_found`, `pipeline_paused` or `queue_full`, and then there is no run.
+ * Puts a run into the queue, unless the concurrency rule of its pipeline ends it at once; when it
+ * resolves the run is on the disk. Throws `server_stopping`, `pipeline_not_found`, `pipeline_paused`,
+ * `queue_full` or `request_invalid`, and then there is no run.
  */
 export async function admitRun(
   context: ApiContext,
   request: Request,
-  { pipelineId, type, input, upload }: RunRequest,
+  { pipelineId, type, input, inputs: given, upload }: RunRequest,
 ): Promise<Run> {
-  const { writer, config, pipelines, now } = context
+  const { writer, config, pipelines, pipelineInputs, now } = context
   const { maxQueueSize } = config.queue
+  const inputs = resolveInputs(pipelineInputs.find(pipelineId), given)
+  const triggerInput = { ...input, ...(Object.keys(inputs).length > 0 && { inputs }) }
   let rule = pipelines.findRules(pipelineId)?.concurrency
   for (;;) {
     if (context.stopping.aborted) throw serverStopping()
     if (!rule) throw refused({ outcome: 'pipeline_not_found' }, maxQueueSize)
     const admission = await writer.write('admitRun', {
       run: {
-        id: newRunId(),
-        pipelineId,
-        triggerType: type,
+        ...{ id: newRunId(), pipelineId, triggerType: type, triggerInput },
         triggeredBy: nameOf(actorOf(request)),
-        triggerInput: input,
         requestId: idOf(request),
       },
-      resolved: { rule, ...resolveGroup(pipelineId, rule, input) },
+      resolved: { rule, ...resolveGroup(pipelineId, rule, triggerInput) },
       upload: upload?.name,
       maxQueueSize,
       now: now(),

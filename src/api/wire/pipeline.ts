@@ -1,9 +1,13 @@
+import type { InputDeclarations } from '../../shared/contract/inputs.js'
 import type { Pipeline } from '../../shared/db/pipelines.js'
 import { formatDuration } from '../../shared/config/duration.js'
 import { formatTime } from './time.js'
 
 /** A pipeline as clients see it. */
-export function toWirePipeline(pipeline: Pipeline, defaultDriver: string) {
+export function toWirePipeline(
+  pipeline: Pipeline,
+  { defaultDriver, inputs }: { defaultDriver: string; inputs: InputDeclarations },
+) {
   const { concurrency, priority, labels, maxInFlight, runTimeoutMs } = pipeline
   return {
     id: pipeline.id,
@@ -22,5 +26,6 @@ export function toWirePipeline(pipeline: Pipeline, defaultDriver: string) {
     ...(labels.length > 0 && { labels }),
     ...(maxInFlight > 0 && { max_in_flight: maxInFlight }),
     ...(runTimeoutMs > 0 && { run_timeout: formatDuration(runTimeoutMs) }),
+    ...(Object.keys(inputs).length > 0 && { inputs }),
   }
 }

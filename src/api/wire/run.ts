@@ -32,6 +32,13 @@ function toWireReason(reason: WaitReason) {
       return { kind: reason.kind, group: reason.group, holder: reason.holder }
     case 'pipeline_limit':
       return { kind: reason.kind, in_flight: reason.inFlight, max_in_flight: reason.limit }
+    case 'gate':
+      return {
+        kind: reason.kind,
+        ...(reason.until !== null && { until: formatTime(reason.until) }),
+      }
+    case 'run':
+      return { kind: reason.kind }
     case 'cleanup':
     case 'executors':
     case 'alone':
@@ -54,10 +61,11 @@ export function toWireTriggered(run: Run) {
   }
 }
 
-function toWireInput({ args, jobs, upstream_run_ids: upstream, webhook }: TriggerInput) {
+function toWireInput({ args, jobs, inputs, upstream_run_ids: upstream, webhook }: TriggerInput) {
   return {
     ...(args?.length && { args }),
     ...(jobs?.length && { jobs }),
+    ...(inputs && { inputs }),
     ...(upstream?.length && { upstream_run_ids: upstream }),
     ...(webhook && { webhook }),
   }

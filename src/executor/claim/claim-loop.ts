@@ -7,6 +7,7 @@ import type { Executor } from '../../shared/db/executors.js'
 import type { Db } from '../../shared/db/open.js'
 import { MAX_DEATHS } from '../../shared/db/claim-runs.js'
 import { createRuns, type Claim, type Run, type RunOutcome } from '../../shared/db/runs.js'
+import { createSuspensions } from '../../shared/db/suspensions.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Pool, RunEnd, RunningRun } from '../pool/open-pool.js'
 import type { ThreadCommand } from '../pool/thread-messages.js'
@@ -14,6 +15,8 @@ import type { ClaimedRun, ExecutorWrites } from '../writes.js'
 
 /** Pause after a claim that failed: the database was locked or full. */
 const RETRY_MS = 500
+/** Longest time without a look at the queue. */
+const LONGEST_NAP_MS = 3_600_000
 
 export interface ClaimLoopOptions {
   executor: Executor
@@ -43,6 +46,7 @@ export interface ClaimLoop {
 export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
   const { executor, leaseTtlMs, defaultDriver, writer, changes, pool, logger, signal } = options
   const runs = createRuns(options.reader)
+  const suspensions = createSuspensions(options.reader)
   const active = new Map<string, RunningRun>()
   /** Active ones whose claims are given up: renewing one would take that back. */
   const leaving = new Set<string>()
@@ -185,11 +189,15 @@ export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
     await drain()
   }
 
-  /** A change in the database, or a slot that became free. */
+  /** A change in the database, a slot that became free, or a run whose wait is over. */
   const nextEvent = async (seen: number): Promise<void> => {
     const woken = new AbortController()
     freed.wake = () => woken.abort()
+    const now = Date.now()
+    const delayMs = Math.min((suspensions.findNextDue(now) ?? Infinity) - now, LONGEST_NAP_MS)
+    const due = setTimeout(freed.wake, delayMs)
     await changes.changed(seen, AbortSignal.any([signal, woken.signal]))
+    clearTimeout(due)
     freed.wake = () => undefined
   }
 

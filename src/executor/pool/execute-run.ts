@@ -1,12 +1,15 @@
 import { faultPoint } from '../../shared/faults.js'
+import { watchDatabases, type ChangeSignal } from '../../shared/db/change-signal.js'
+import { createGates } from '../../shared/db/gates.js'
 import { createJournal } from '../../shared/db/journal.js'
 import { openLazily } from '../../shared/db/open-lazily.js'
 import { logsPathOf, openDatabase, type Db } from '../../shared/db/open.js'
 import { createReusableResults } from '../../shared/db/reusable-results.js'
 import { createRunSecrets } from '../../shared/db/run-secrets.js'
-import type { RunOutcome } from '../../shared/db/runs.js'
+import { createRuns, type Claim } from '../../shared/db/runs.js'
 import { createSecrets } from '../../shared/db/secrets.js'
 import { createTasks } from '../../shared/db/tasks.js'
+import { createTriggeredRuns } from '../../shared/db/triggered-runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Logger } from '../../shared/logger.js'
 import { createRedactor } from '../../shared/redact/redactor.js'
@@ -14,7 +17,7 @@ import { createSecretReader } from '../../shared/secrets/secret-reader.js'
 import { isWithin } from '../../shared/wait.js'
 import type { Driver } from '../drivers/driver.js'
 import type { LogWrites } from '../log-writes.js'
-import { createEffects, type Effects } from '../sandbox/effects.js'
+import { createEffects, leaseLost, type Effects } from '../sandbox/effects.js'
 import { createAsyncFunctions } from '../sandbox/host-functions/async-functions.js'
 import { CONSOLE_STEP, createConsoleFunction } from '../sandbox/host-functions/console.js'
 import { createStorageFunctions } from '../sandbox/host-functions/storage.js'
@@ -27,6 +30,8 @@ import {
   detachedError,
   isDetached,
   type RunContext,
+  type RunGates,
+  type RunTriggers,
   type StopReason,
 } from '../steps/run-context.js'
 import {
@@ -38,7 +43,7 @@ import { createUsedSecrets } from '../steps/used-secrets.js'
 import type { ExecutorWrites } from '../writes.js'
 import type { Lease } from './lease.js'
 import type { RunControl } from './run-control.js'
-import { isLeaseLost, runPipeline } from './run-pipeline.js'
+import { isLeaseLost, runPipeline, type RunExit } from './run-pipeline.js'
 import type { ThreadTask } from './thread-messages.js'
 
 /** A sandbox that has grown to this is given back at once. */
@@ -48,7 +53,7 @@ const LARGE_VM_BYTES = 8 * 1_048_576
 const SETTLE_MS = 5_000
 
 export interface Execution {
-  task: Pick<ThreadTask, 'claimed' | 'config' | 'masterKey'>
+  task: Pick<ThreadTask, 'claimed' | 'config' | 'masterKey' | 'runsAlone'>
   engine: Engine
   driver: Driver
   stateWriter: WriterClient<ExecutorWrites>
@@ -66,7 +71,7 @@ export interface Execution {
  * Executes a run from its start, or from where its journal ends. Throws `lease_lost` when it is, or
  * goes to, another executor's; `journal_mismatch` and `journal_damaged` when it cannot be continued.
  */
-export async function executeRun(execution: Execution): Promise<RunOutcome> {
+export async function executeRun(execution: Execution): Promise<RunExit> {
   const { task, driver, stateWriter, logWriter, signal, end } = execution
   const { claimed, config } = task
   const { run, pipeline } = claimed
@@ -75,6 +80,7 @@ export async function executeRun(execution: Execution): Promise<RunOutcome> {
   using main = openLazily(() =>
     openDatabase(config.storage.path, { mode: 'read', attach: config.secrets.path }),
   )
+  using changes = watchLazily(() => main.get())
   using logs = openLazily(() => openDatabase(logsPathOf(config.storage.path), { mode: 'read' }))
   // whoever had the run before appends nothing from here on
   if (run.attempt > 1) await logWriter.write('own', claim, { isDurable: false })
@@ -85,6 +91,7 @@ export async function executeRun(execution: Execution): Promise<RunOutcome> {
     ...{ claim, writer: stateWriter, now },
     recorded: claimed.isFresh ? undefined : openRecordedJournal(createJournal(main.get()), run.id),
     readOutput: createRecordedOutput(logs.get, run.id, decoders),
+    ...{ changes: changes.get, signal },
     onReplayed: () => faultPoint('run.replay.over'),
     onFailure: (error) => end(isLeaseLost(error) ? 'detach' : 'failed'),
   })
@@ -105,6 +112,11 @@ export async function executeRun(execution: Execution): Promise<RunOutcome> {
       record: (secrets) => effects.record(secrets.map((one) => ({ type: 'secret', ...one }))),
     }),
     logger: execution.logger,
+    features: config.features,
+    runsAlone: task.runsAlone,
+    maxQueueSize: config.queue.maxQueueSize,
+    triggers: openRunTriggers(run.id, main.get),
+    gates: openRunGates({ claim, reader: main.get, writer: stateWriter, now }),
     logBytes: config.limits.logBytes,
     messageBytes: config.sandbox.messageBytes,
     checkLease: () => execution.lease.check(),
@@ -124,6 +136,49 @@ export async function executeRun(execution: Execution): Promise<RunOutcome> {
   }
 }
 
+/** Few runs wait for other processes: the watch is opened by the first that does. */
+function watchLazily(reader: () => Db): Disposable & { get(): ChangeSignal } {
+  let changes: ChangeSignal | undefined
+  return {
+    get: () => (changes ??= watchDatabases([reader()])),
+    [Symbol.dispose]: () => changes?.[Symbol.dispose](),
+  }
+}
+
+function openRunGates({
+  claim,
+  reader,
+  writer,
+  now,
+}: {
+  claim: Claim
+  reader: () => Db
+  writer: WriterClient<ExecutorWrites>
+  now: () => number
+}): RunGates {
+  return {
+    get(number) {
+      const gate = createGates(reader()).findNumber(claim.runId, number)
+      if (!gate) throw new Error(`gate ${number} of run ${claim.runId} is not there`)
+      return gate
+    },
+    async expire() {
+      if (!(await writer.write('expireGates', { claim, now: now() }))) throw leaseLost(claim)
+    },
+  }
+}
+
+function openRunTriggers(runId: string, reader: () => Db): RunTriggers {
+  return {
+    get(number) {
+      const answer = createTriggeredRuns(reader()).find(runId, number)
+      if (!answer) throw new Error(`the answer to call ${number} of run ${runId} is not there`)
+      return answer
+    },
+    findRun: (id) => createRuns(reader()).find(id),
+  }
+}
+
 /** Nothing that a detached run is still told goes into its journal. */
 function failWhenDetached(signal: AbortSignal, effects: Effects): Disposable {
   const onAbort = (): void => {
@@ -138,7 +193,7 @@ async function runProgram(
   { task, engine, driver, stateWriter, logWriter, control, end }: Execution,
   context: RunContext,
   reader: () => Db,
-): Promise<RunOutcome> {
+): Promise<RunExit> {
   const { claimed, config } = task
   const { run, pipeline } = claimed
   const { claim, effects, redactor, now } = context
@@ -182,6 +237,7 @@ async function runProgram(
           pipelineID: pipeline.id,
           triggeredBy: run.triggerType === 'webhook' ? 'webhook' : 'manual',
           args: run.triggerInput.args ?? [],
+          inputs: run.triggerInput.inputs ?? {},
           targetJobs: run.triggerInput.jobs ?? [],
           driverName: driver.name,
         },
@@ -200,7 +256,7 @@ async function runProgram(
   return redactOutcome(outcome, redactor.redact)
 }
 
-function redactOutcome(outcome: RunOutcome, redact: (text: string) => string): RunOutcome {
+function redactOutcome(outcome: RunExit, redact: (text: string) => string): RunExit {
   if (outcome.status !== 'failed') return outcome
   return { ...outcome, errorMessage: redact(outcome.errorMessage) }
 }

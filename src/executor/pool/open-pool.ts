@@ -43,6 +43,8 @@ export interface PoolOptions {
   /** Runs at once. */
   capacity: number
   masterKey: Buffer
+  /** There is no server behind this executor. */
+  runsAlone: boolean
   stateWriter: Writer<ExecutorWrites>
   logWriter: Writer<LogWrites>
   launcher: Launcher
@@ -71,6 +73,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
       claimed,
       config,
       masterKey: options.masterKey,
+      runsAlone: options.runsAlone,
       stateWriter: stateWriter.connect(),
       logWriter: logWriter.connect(),
       control: control.buffer,

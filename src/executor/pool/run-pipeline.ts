@@ -1,5 +1,6 @@
 import { errorMessage, hasCode } from '../../shared/errors.js'
 import type { RunOutcome } from '../../shared/db/runs.js'
+import type { Wait } from '../../shared/db/suspensions.js'
 import { isWithin } from '../../shared/wait.js'
 import type { Effects } from '../sandbox/effects.js'
 import type { AsyncFunction } from '../sandbox/host-functions/async-functions.js'
@@ -22,16 +23,20 @@ export interface RunPipelineOptions {
   onMemory(bytes: number): void
 }
 
+/** How a run leaves its thread: ended, or with nothing left to do but to wait for others. */
+export type RunExit = RunOutcome | { status: 'waiting'; waits: Wait[] }
+
 /**
  * Runs one pipeline to its end: feeds the sandbox one delivery at a time until nothing is under way
  * any more, also what nobody awaited, and only then looks at the pipeline's promise.
  * Throws what made the journal unwritable, `lease_lost` among it.
  */
-export async function runPipeline(options: RunPipelineOptions): Promise<RunOutcome> {
+export async function runPipeline(options: RunPipelineOptions): Promise<RunExit> {
   const { effects, onCrash, failedAssertion } = options
   let now = options.startedAt
   using vm = await options.openVm(createHost(options, () => now))
 
+  let waits: Wait[] = []
   vm.start()
   try {
     while (vm.state.status !== 'crashed') {
@@ -41,6 +46,7 @@ export async function runPipeline(options: RunPipelineOptions): Promise<RunOutco
       vm.deliver(delivery)
     }
     if (vm.state.status === 'crashed') onCrash()
+    else waits = effects.leave()
   } finally {
     // what is under way is another executor's then
     if (isLeaseLost(effects.failure)) await isWithin(effects.idle(), DETACH_MS)
@@ -48,6 +54,7 @@ export async function runPipeline(options: RunPipelineOptions): Promise<RunOutco
   }
   options.onMemory(vm.memoryBytes)
   if (effects.failure !== undefined) throw effects.failure
+  if (waits.length > 0) return { status: 'waiting', waits }
   return outcomeOf(vm, failedAssertion())
 }
 

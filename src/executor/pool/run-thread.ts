@@ -64,7 +64,17 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
       signal: stopping.signal,
       end: (reason) => end(stopping, reason, control),
     })
-    return await endRun(ending, driver, outcome)
+    if (outcome.status !== 'waiting') return await endRun(ending, driver, outcome)
+    const result = await stateWriter.write('suspend', {
+      claim,
+      waits: outcome.waits,
+      now: Date.now(),
+    })
+    faultPoint('run.suspended')
+    if (result === 'suspended') return { type: 'released' }
+    if (result === 'lost') return { type: 'detached' }
+    end(stopping, 'stop', control)
+    return await endRun(ending, driver, STOPPED)
   } catch (error) {
     if (isLeaseLost(error) || reasonOf(stopping) === 'detach') return { type: 'detached' }
     if (hasCode(error, 'driver_unavailable') && !driver && !stopping.signal.aborted) {

@@ -8,6 +8,8 @@ import type { CommandType } from './run-control.js'
 export interface ThreadTask {
   claimed: ClaimedRun
   config: Config
+  /** There is no server behind this executor. */
+  runsAlone: boolean
   /** 32 bytes. */
   masterKey: Uint8Array
   /** For createWriterClient: the main database and the log database. */
@@ -34,7 +36,7 @@ export type ThreadResult =
   | { type: 'finished' }
   /** The lease was lost, or is given up: the row is not ours to write. */
   | { type: 'detached' }
-  /** Its driver is unavailable: the run is back in the queue. */
+  /** Its driver is unavailable, or it waits for others: the run is back in the queue. */
   | { type: 'released' }
 
 /** What every thread of a pool shares. */

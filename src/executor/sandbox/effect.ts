@@ -1,3 +1,4 @@
+import type { Wait } from '../../shared/db/suspensions.js'
 import { errorMessage } from '../../shared/errors.js'
 import type { TaskChange } from '../writes.js'
 
@@ -38,6 +39,11 @@ export interface Effect {
   outputSeq: number
   /** Hands a chunk to the guest's `onOutput`, in order with all other deliveries. */
   output(stream: 'stdout' | 'stderr', data: string, chunkSeq: number): Promise<void>
+  /** Waits for what another process does; see parking.ts. What it rejects with is to be thrown on. */
+  wait<Value>(
+    wait: Wait,
+    look: () => Value | undefined | Promise<Value | undefined>,
+  ): Promise<Value>
 }
 
 /** An action that failed and has something to say in the task tree. */

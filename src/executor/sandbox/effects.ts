@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto'
 import { AppError, errorMessage, hasCode } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import type { IntentEntry, JournalEntry, ResultEntry } from '../../shared/db/journal.js'
+import type { ChangeSignal } from '../../shared/db/change-signal.js'
 import type { Claim } from '../../shared/db/runs.js'
+import type { Wait } from '../../shared/db/suspensions.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { ExecutorWrites, TaskChange } from '../writes.js'
 import { EffectFailure, type Asked, type Effect, type EffectRequest } from './effect.js'
+import { createParking, LEFT } from './parking.js'
 import type { Delivery } from './pipeline-vm.js'
 import type { RecordedJournal } from './recorded-journal.js'
 import { createReplay, type RecordedOutput } from './replay.js'
@@ -31,8 +34,13 @@ export interface Effects {
   commit(entries: JournalEntry[], changes: TaskChange[]): void
   /** Commits changes of the task tree and waits for it. Throws `lease_lost`. */
   record(changes: TaskChange[]): Promise<void>
-  /** The next delivery in journal order; undefined when nothing is under way and nothing waits. */
+  /**
+   * The next delivery in journal order; undefined when nothing is under way any more, or all that
+   * is waits for other processes.
+   */
   next(): Promise<Timed<Delivery> | undefined>
+  /** Ends what waits for other processes, without results; answers what that was. */
+  leave(): Wait[]
   /** Resolves when no action is under way, whatever they ended with. */
   idle(): Promise<void>
   /** Ends all of it. */
@@ -60,6 +68,10 @@ export interface EffectsOptions {
   readOutput?: RecordedOutput | undefined
   /** Called when all that is on record was delivered. */
   onReplayed?: () => void
+  /** Of the main database. */
+  changes: () => ChangeSignal
+  /** Aborts when the run has to end. */
+  signal: AbortSignal
   /** Called once, when `failure` is set: whatever is under way has to end. */
   onFailure(error: unknown): void
 }
@@ -98,6 +110,11 @@ export function createEffects(options: EffectsOptions): Effects {
     live.resolve()
     notify()
   }
+
+  const parking = createParking({
+    ...{ changes: options.changes, signal: options.signal, now },
+    onWait: notify,
+  })
 
   const record = async (entries: JournalEntry[], changes: TaskChange[]): Promise<void> => {
     if (failure !== undefined) throw failure
@@ -144,6 +161,7 @@ export function createEffects(options: EffectsOptions): Effects {
         )
         faultPoint('effect.output.committed')
       },
+      wait: (wait, look) => parking.wait(wait, look),
     }
     const ended = await action(effect).then(
       ({ value, changes = [] }) => ({
@@ -152,7 +170,7 @@ export function createEffects(options: EffectsOptions): Effects {
         changes,
       }),
       (error: unknown) => {
-        if (hasCode(error, 'lease_lost')) throw error
+        if (error === LEFT || hasCode(error, 'lease_lost')) throw error
         const changes = error instanceof EffectFailure ? error.changes : []
         return { outcome: 'reject' as const, value: errorMessage(error), changes }
       },
@@ -181,10 +199,14 @@ export function createEffects(options: EffectsOptions): Effects {
 
   /** An action counts as under way until its result is on record. */
   const start = (work: Promise<void>): void => {
-    const task = work.catch(fail).finally(() => {
-      active.delete(task)
-      notify()
-    })
+    const task = work
+      .catch((error: unknown) => {
+        if (error !== LEFT) fail(error)
+      })
+      .finally(() => {
+        active.delete(task)
+        notify()
+      })
     active.add(task)
   }
 
@@ -253,10 +275,12 @@ export function createEffects(options: EffectsOptions): Effects {
           waiting.onDelivered()
           return waiting.delivery
         }
-        if (active.size === 0) return undefined
+        if (active.size === parking.count) return undefined
         await new Promise<void>((resolve) => (wake = resolve))
       }
     },
+
+    leave: () => parking.leave(),
 
     async idle() {
       while (active.size > 0) await Promise.allSettled(active)

@@ -1,3 +1,4 @@
+import type { InputValue } from '../../shared/contract/inputs.js'
 import type { Engine } from './load-engine.js'
 import type { Program } from '../../shared/pipeline/program.js'
 
@@ -88,5 +89,6 @@ export interface PipelineContext {
   triggeredBy: string
   args: readonly string[]
   targetJobs: readonly string[]
+  inputs: Readonly<Record<string, InputValue>>
   driverName: string
 }

@@ -1,7 +1,10 @@
+import type { Feature } from '../../shared/config/config.js'
 import { AppError } from '../../shared/errors.js'
+import type { Gate } from '../../shared/db/gates.js'
 import type { ReusableResult } from '../../shared/db/reusable-results.js'
-import type { Claim } from '../../shared/db/runs.js'
+import type { Claim, Run } from '../../shared/db/runs.js'
 import type { Task } from '../../shared/db/tasks.js'
+import type { TriggeredRun } from '../../shared/db/triggered-runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Redactor } from '../../shared/redact/redactor.js'
 import type { Logger } from '../../shared/logger.js'
@@ -22,6 +25,21 @@ export type StopReason =
   /** The sandbox broke a limit or the journal cannot be written: containers are killed. */
   | 'failed'
 
+/** The gates of one run. */
+export interface RunGates {
+  /** The gate that the run has asked for by this number. */
+  get(number: number): Gate
+  /** Ends those whose time is over. */
+  expire(): Promise<void>
+}
+
+/** The runs that one run has triggered. */
+export interface RunTriggers {
+  /** The answer to its call of this number. */
+  get(number: number): TriggeredRun
+  findRun(id: string): Run | undefined
+}
+
 /** What the steps of one run share. */
 export interface RunContext {
   claim: Claim
@@ -35,6 +53,12 @@ export interface RunContext {
   redactor: Redactor
   decoders: OutputDecoders
   logger: Logger
+  features: readonly Feature[]
+  /** There is no server, and nobody who could see the run or do anything for it. */
+  runsAlone: boolean
+  gates: RunGates
+  triggers: RunTriggers
+  maxQueueSize: number
   /** Bytes of output kept of one step. */
   logBytes: number
   /** Largest message to the guest. */

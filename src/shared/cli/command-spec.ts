@@ -20,7 +20,7 @@ export interface CommandSpec {
   /** Commander's notation: `<file> [args...]`. */
   operands?: string
   /** What its first operand is, for shells that complete it; files are what shells do themselves. */
-  completes?: 'pipeline' | 'run' | 'file' | readonly string[]
+  completes?: 'pipeline' | 'run' | 'gate' | 'file' | readonly string[]
   flags: FlagTable
   /** Everything behind the first operand belongs to the pipeline, flags included. */
   isPassThrough?: boolean

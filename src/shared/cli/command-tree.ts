@@ -2,6 +2,8 @@ import type { CommandSpec } from './command-spec.js'
 import { completionCommand } from './commands/completion.js'
 import { doctorCommand } from './commands/doctor.js'
 import { executeCommand } from './commands/execute.js'
+import { gateLsCommand } from './commands/gate-ls.js'
+import { gateApproveCommand, gateRejectCommand } from './commands/gate-resolve.js'
 import { lsCommand } from './commands/pipeline-ls.js'
 import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
 import { rmCommand } from './commands/pipeline-rm.js'
@@ -63,6 +65,11 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       runRerunCommand,
       runRetriggerCommand,
     ],
+  },
+  {
+    name: 'gate',
+    summary: 'approve and reject what runs wait for',
+    commands: [gateLsCommand, gateApproveCommand, gateRejectCommand],
   },
   queueCommand,
   driversCommand,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Config } from '../config/config.js'
+import { resolveInputs, type GivenInputs, type InputValue } from '../contract/inputs.js'
 import { watchDatabases } from '../db/change-signal.js'
 import { followRun } from '../db/follow-run.js'
 import { createLogChunks } from '../db/log-chunks.js'
@@ -12,7 +13,7 @@ import { createWaitReasons } from '../db/wait-reasons.js'
 import { AppError } from '../errors.js'
 import { newRunId } from '../ids.js'
 import { bundlePipeline, stopCompiler } from '../pipeline/compile.js'
-import type { Program } from '../pipeline/program.js'
+import type { CompiledPipeline } from '../pipeline/program.js'
 import { deriveMasterKey } from '../secrets/master-key.js'
 import { storeGlobalSecrets } from '../secrets/store-global.js'
 import type { StopSignals } from '../signals.js'
@@ -28,6 +29,7 @@ export interface ExecuteOptions {
   config: Config
   file: string
   args: readonly string[]
+  inputs: GivenInputs
   context: CliContext
   signals: StopSignals
   /** 0: none. */
@@ -43,7 +45,8 @@ const STOP_GRACE_MS = 3_000
  */
 export async function executePipeline(options: ExecuteOptions): Promise<number> {
   const program = await bundle(options.file)
-  const run = await during('could not execute pipeline', () => execute(options, program))
+  const inputs = resolveInputs(program.inputs, options.inputs)
+  const run = await during('could not execute pipeline', () => execute(options, program, inputs))
   if (run.status !== 'failed') return 0
   if (run.stopRequestedBy)
     throw new AppError('aborted', `execution cancelled: ${run.stopRequestedBy}`)
@@ -52,14 +55,18 @@ export async function executePipeline(options: ExecuteOptions): Promise<number> 
   throw new AppError('run_failed', `could not execute pipeline: ${reason}`)
 }
 
-async function execute(options: ExecuteOptions, program: Program): Promise<Run> {
+async function execute(
+  options: ExecuteOptions,
+  program: CompiledPipeline,
+  inputs: Record<string, InputValue>,
+): Promise<Run> {
   const { config, context } = options
   const { storage, secrets } = config
   migrateStorage({ storage: storage.path, secrets: secrets.path })
   const masterKey = await deriveMasterKey(secrets)
   storeGlobalSecrets(secrets.path, masterKey, secrets.global, Date.now())
   using main = closing(openDatabase(storage.path, { mode: 'write' }))
-  const runId = enqueue(main.db, program, options)
+  const runId = enqueue(main.db, program, { ...options, inputs })
 
   const executor = startChild({
     entry: TIER_ENTRIES.executor,
@@ -80,7 +87,7 @@ async function execute(options: ExecuteOptions, program: Program): Promise<Run> 
   }
 }
 
-async function bundle(file: string): Promise<Program> {
+async function bundle(file: string): Promise<CompiledPipeline> {
   try {
     return await bundlePipeline(file)
   } finally {
@@ -88,7 +95,11 @@ async function bundle(file: string): Promise<Program> {
   }
 }
 
-function enqueue(db: Db, program: Program, { file, args }: ExecuteOptions): string {
+function enqueue(
+  db: Db,
+  program: CompiledPipeline,
+  { file, args, inputs }: ExecuteOptions,
+): string {
   const path = resolve(file)
   const pipelineId = createHash('sha256').update(path).digest('base64url').slice(0, 11)
   const now = Date.now()
@@ -110,7 +121,7 @@ function enqueue(db: Db, program: Program, { file, args }: ExecuteOptions): stri
       pipelineId,
       triggerType: 'cli',
       triggeredBy: '',
-      triggerInput: args.length > 0 ? { args: [...args] } : {},
+      triggerInput: { ...(args.length > 0 && { args: [...args] }), inputs },
       requestId: '',
     },
     now,

@@ -9,7 +9,12 @@ export const runSchema = z.looseObject({
   status: z.string(),
   trigger_type: z.string().default(''),
   triggered_by: z.string().optional(),
-  trigger_input: z.looseObject({ args: z.array(z.string()).optional() }).default({}),
+  trigger_input: z
+    .looseObject({
+      args: z.array(z.string()).optional(),
+      inputs: z.record(z.string(), z.unknown()).optional(),
+    })
+    .default({}),
   error_message: z.string().optional(),
   waiting_reason: z.string().optional(),
   generation: z.number().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { inputValueSchema } from './inputs.js'
 
 /** Who or what asked for a run; the names are those of the wire. */
 export const TRIGGER_TYPES = ['manual', 'webhook', 'cli', 'schedule', 'passed', 'seed'] as const
@@ -19,6 +20,7 @@ export const webhookInputSchema = z.object({
 export const triggerInputSchema = z.object({
   args: z.array(z.string()).optional(),
   jobs: z.array(z.string()).optional(),
+  inputs: z.record(z.string(), inputValueSchema).optional(),
   upstream_run_ids: z.array(z.string()).optional(),
   webhook: webhookInputSchema.optional(),
 })

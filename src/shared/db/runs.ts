@@ -23,6 +23,7 @@ import type { Page, PageOf } from './pipelines.js'
  * queued → skipped (a newer run of its group has superseded it before its claim)
  * accepted as skipped or failed (the concurrency rule of its pipeline ended it)
  * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
+ * running → queued (it waits for others without a thread: see suspensions.ts)
  * failed → queued (resumed), success | failed | skipped → queued (run again): the next generation
  * running → running (the lease ran out or was given up and an executor claims it: attempt + 1)
  *
@@ -63,6 +64,8 @@ export interface Run {
   waitReason: string
   /** Until when it is not claimed. */
   availableAt: number | null
+  /** It is queued, and waits for a gate or for another run: see suspensions.ts. */
+  isSuspended: boolean
   /** When it has run for as long as its pipeline allows. */
   deadlineAt: number | null
   createdAt: number
@@ -130,7 +133,7 @@ export function createRuns(db: Db) {
   const countUpTo = (status: 'queued' | 'running') =>
     db
       .prepare<[number], number>(
-        `select count(*) from (select 1 from runs where status = '${status}' limit ?)`,
+        `select count(*) from (select 1 from runs where status = '${status}' and suspended = 0 limit ?)`,
       )
       .pluck()
   const queuedUpTo = countUpTo('queued')
@@ -348,12 +351,13 @@ const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, generation,
   request_id as requestId, priority, labels, concurrency_group as concurrencyGroup, error_code as errorCode,
   error_message as errorMessage, stop_requested_at as stopRequestedAt,
   stop_requested_by as stopRequestedBy, wait_reason as waitReason,
-  available_at as availableAt, deadline_at as deadlineAt, created_at as createdAt, started_at as startedAt,
+  available_at as availableAt, suspended as isSuspended, deadline_at as deadlineAt, created_at as createdAt, started_at as startedAt,
   completed_at as completedAt`
 
-type Row = Omit<Run, 'triggerInput' | 'hasUpload' | 'priority' | 'labels'> & {
+type Row = Omit<Run, 'triggerInput' | 'hasUpload' | 'isSuspended' | 'priority' | 'labels'> & {
   triggerInput: string
   hasUpload: number
+  isSuspended: number
   priority: number
   labels: string
 }
@@ -367,6 +371,7 @@ function fromRow(row: Row | undefined): Run {
   return {
     ...row,
     hasUpload: row.hasUpload === 1,
+    isSuspended: row.isSuspended === 1,
     triggerInput: triggerInputSchema.parse(JSON.parse(row.triggerInput)),
     priority: fromLevel(row.priority),
     labels: fromStoredLabels(row.labels),

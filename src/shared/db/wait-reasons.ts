@@ -1,11 +1,13 @@
 import { FULL_PIPELINES, isLastTrySql, MAX_DEATHS } from './claim-runs.js'
 import type { Db } from './open.js'
 import type { Run } from './runs.js'
+import { FOREVER } from './suspensions.js'
 
 /**
  * Why a queued run is not running: the first that holds, in this order.
  *
  * wait: it went back to the queue (its driver is unavailable) and is not tried again before a time
+ * gate, run: it has begun, and a person has to approve, or a run that it has triggered to end
  * cleanup: it ended before, and what it left behind then is not removed yet
  * group: another run holds its concurrency group
  * pipeline_limit: as many runs of its pipeline are under way as may be
@@ -16,6 +18,9 @@ import type { Run } from './runs.js'
  */
 export type WaitReason =
   | { kind: 'wait'; text: string; until: number }
+  /** `until`: when it times out. */
+  | { kind: 'gate'; text: string; until: number | null }
+  | { kind: 'run'; text: string }
   | { kind: 'cleanup' }
   | { kind: 'group'; group: string; holder: string; isQueued: boolean }
   | { kind: 'pipeline_limit'; inFlight: number; limit: number }
@@ -34,6 +39,11 @@ export function createWaitReasons(db: Db) {
   const holderOf = db.prepare<[string], { id: string; status: string }>(
     'select id, status from runs where held_group = ?',
   )
+  const hasGate = db
+    .prepare<[string], number>(
+      "select 1 from gates where run_id = ? and status = 'pending' limit 1",
+    )
+    .pluck()
   const hasCleanup = db
     .prepare<[string], number>('select 1 from run_cleanups where run_id = ?')
     .pluck()
@@ -84,6 +94,7 @@ export function createWaitReasons(db: Db) {
 
   function findOwnReason(run: WaitingRun, now: number): WaitReason | undefined {
     const { availableAt, waitReason, concurrencyGroup: group } = run
+    if (run.isSuspended) return findAwaited(run)
     if (availableAt !== null && availableAt > now)
       return { kind: 'wait', text: waitReason, until: availableAt }
     if (hasCleanup.get(run.id) === 1) return { kind: 'cleanup' }
@@ -94,6 +105,11 @@ export function createWaitReasons(db: Db) {
     if (maxInFlight > 0 && inFlight >= maxInFlight)
       return { kind: 'pipeline_limit', inFlight, limit: maxInFlight }
     return undefined
+  }
+
+  function findAwaited({ id, availableAt, waitReason: text }: WaitingRun): WaitReason {
+    if (hasGate.get(id) !== 1) return { kind: 'run', text }
+    return { kind: 'gate', text, until: availableAt === FOREVER ? null : availableAt }
   }
 
   function findSlotReason(run: WaitingRun, now: number): WaitReason {
@@ -111,6 +127,8 @@ export function createWaitReasons(db: Db) {
 export function describeWait(reason: WaitReason): string {
   switch (reason.kind) {
     case 'wait':
+    case 'gate':
+    case 'run':
       return reason.text
     case 'cleanup':
       return 'what it left behind when it ended is removed first'
@@ -144,7 +162,14 @@ function describeAhead(ahead: number): string {
 
 type WaitingRun = Pick<
   Run,
-  'id' | 'status' | 'pipelineId' | 'labels' | 'concurrencyGroup' | 'availableAt' | 'waitReason'
+  | 'id'
+  | 'status'
+  | 'pipelineId'
+  | 'labels'
+  | 'concurrencyGroup'
+  | 'availableAt'
+  | 'isSuspended'
+  | 'waitReason'
 >
 
 interface Slots {

@@ -2,7 +2,9 @@ import { basename, dirname, resolve } from 'node:path'
 import * as esbuild from 'esbuild'
 import { checkSource, SOURCE_FILE } from './check-source.js'
 import { invalidPipeline, type SourcePosition } from './invalid-pipeline.js'
-import type { Program } from './program.js'
+import type { InputDeclarations } from '../contract/inputs.js'
+import type { CompiledPipeline } from './program.js'
+import { readInputs } from './read-inputs.js'
 import { runCompiler } from './run-compiler.js'
 
 export { stopCompiler } from './run-compiler.js'
@@ -20,7 +22,10 @@ export interface CompileOptions {
  * Compiles one self-contained file to the program of a stored pipeline; nothing of it is executed.
  * Throws `pipeline_invalid`, with `line` and `column` in its details where there is a position.
  */
-export async function compilePipeline(source: string, options: CompileOptions): Promise<Program> {
+export async function compilePipeline(
+  source: string,
+  options: CompileOptions,
+): Promise<CompiledPipeline> {
   const { maxBytes = MAX_SOURCE_BYTES } = options
   checkSource(source, maxBytes)
   const sourceBytes = Buffer.byteLength(source)
@@ -34,7 +39,7 @@ export async function compilePipeline(source: string, options: CompileOptions): 
       plugins: [refuseImports],
     }),
   )
-  checkOutline(outline, SOURCE_FILE)
+  const inputs = checkOutline(outline, SOURCE_FILE)
 
   const { code, map } = await runCompiler({ sourceBytes, describe }, () =>
     esbuild.transform(source, {
@@ -47,14 +52,14 @@ export async function compilePipeline(source: string, options: CompileOptions): 
       footer: FOOTER,
     }),
   )
-  return { code, sourceMap: map }
+  return { code, sourceMap: map, inputs }
 }
 
 /**
  * Compiles a file together with all that it imports, relative files and installed packages, for a
  * run on this machine. Throws `pipeline_invalid`; positions name the files as the author knows them.
  */
-export async function bundlePipeline(path: string): Promise<Program> {
+export async function bundlePipeline(path: string): Promise<CompiledPipeline> {
   const file = resolve(path)
   const describe = describeFailure('could not bundle pipeline: ')
   const input: esbuild.BuildOptions = {
@@ -70,7 +75,7 @@ export async function bundlePipeline(path: string): Promise<Program> {
   const outline = await runCompiler({ sourceBytes: 0, describe }, () =>
     esbuild.build({ ...input, ...OUTLINE }),
   )
-  checkOutline(outline, basename(file))
+  const inputs = checkOutline(outline, basename(file))
 
   const bundle = await runCompiler({ sourceBytes: 0, describe }, () =>
     esbuild.build({
@@ -84,7 +89,7 @@ export async function bundlePipeline(path: string): Promise<Program> {
       footer: { js: FOOTER },
     }),
   )
-  return { code: outputOf(bundle, '.js'), sourceMap: outputOf(bundle, '.map') }
+  return { code: outputOf(bundle, '.js'), sourceMap: outputOf(bundle, '.map'), inputs }
 }
 
 /** The program is an expression, so that evaluating it runs nothing of the author's yet. */
@@ -133,7 +138,11 @@ const refuseImports: esbuild.Plugin = {
   },
 }
 
-function checkOutline(outline: esbuild.BuildResult<typeof OUTLINE>, file: string): void {
+/** Answers the inputs that the file declares. */
+function checkOutline(
+  outline: esbuild.BuildResult<typeof OUTLINE>,
+  file: string,
+): InputDeclarations {
   const text = outputOf(outline, '.js')
   if (isEmpty(text)) throw invalidPipeline('empty pipeline after transpilation')
 
@@ -145,6 +154,7 @@ function checkOutline(outline: esbuild.BuildResult<typeof OUTLINE>, file: string
     throw invalidPipeline(
       `${file} exports nothing named "pipeline": end it with \`export { pipeline }\``,
     )
+  return entry?.exports.includes('inputs') ? readInputs(text) : {}
 }
 
 function isEmpty(text: string): boolean {

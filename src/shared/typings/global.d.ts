@@ -123,17 +123,45 @@ declare global {
     readonly triggeredBy: 'manual' | 'webhook'
     readonly args: readonly string[]
     readonly targetJobs: readonly string[]
+    /** What the file declares as `export const inputs`, with its defaults. */
+    readonly inputs: Readonly<Record<string, string | number | boolean>>
     readonly driverName: string
   }
 
   const pipelineContext: PipelineContext
+
+  /**
+   * One input of a pipeline: `export const inputs = { env: { type: 'string' } }`. It is read without
+   * running the file, so it has to be written out.
+   */
+  type PipelineInput = { required?: boolean; description?: string } & (
+    | { type: 'string'; default?: string }
+    | { type: 'number'; default?: number }
+    | { type: 'boolean'; default?: boolean }
+    | { type: 'choice'; choices: readonly string[]; default?: string }
+  )
+  type PipelineInputs = Record<string, PipelineInput>
 
   interface PipelineStage {
     /** Registers a job; call it before the stage's callback returns. */
     job(this: void, name: string, callback: () => unknown): void
   }
 
+  interface GateOptions {
+    /** What whoever decides should know. */
+    message?: string
+    /** Such as `90s` or `1h30m`, from the creation of the gate; for ever unless given. */
+    timeout?: string
+    /** Who may approve or reject it; everybody who may use gates unless given. */
+    approvers?: readonly string[]
+  }
+
   interface Orchestration {
+    /**
+     * Waits until somebody approves: `pocketci gate approve`, or the API. Rejects when it is
+     * rejected or times out. A run with nothing else to do keeps no slot meanwhile.
+     */
+    gate(this: void, name: string, options?: GateOptions): Promise<void>
     /** Runs the jobs of a stage in parallel and waits for all; rejects with all their failures. */
     stage(this: void, name: string, callback: (stage: PipelineStage) => unknown): Promise<void>
   }
@@ -141,6 +169,34 @@ declare global {
   /** Hidden in files that declare a `pipeline` of their own: use `orchestration` there. */
   const pipeline: Orchestration
   const orchestration: Orchestration
+
+  interface TriggerOptions {
+    args?: readonly string[]
+    jobs?: readonly string[]
+    inputs?: Readonly<Record<string, string | number | boolean>>
+  }
+
+  /** How a run ended; one that fails does not reject. */
+  interface TriggeredRunResult {
+    runID: string
+    status: 'success' | 'failed' | 'skipped'
+    /** Of a run that has one. */
+    error?: string
+  }
+
+  /**
+   * Starts a run of another pipeline. Rejects when it is refused: there is no such pipeline, it is
+   * paused or among the callers of this run, or the queue is full. With `wait` it resolves when that
+   * run has ended.
+   */
+  function triggerPipeline(
+    nameOrId: string,
+    options: TriggerOptions & { wait: true },
+  ): Promise<TriggeredRunResult>
+  function triggerPipeline(
+    nameOrId: string,
+    options?: TriggerOptions & { wait?: false },
+  ): Promise<{ runID: string }>
 
   interface EventuallyOptions {
     /** 1000 unless given. */

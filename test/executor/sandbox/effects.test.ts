@@ -33,6 +33,8 @@ async function open(t: TestContext) {
     claim: { runId: 'r', attempt: 1 },
     writer: writer.client,
     now: Date.now,
+    changes: () => assert.fail('nothing here waits'),
+    signal: new AbortController().signal,
     onFailure: (error) => failures.push(error),
   })
   const journal = () =>

@@ -34,6 +34,7 @@ async function declared(): Promise<Map<string, Set<string>>> {
   const values = new Map<string, Set<string>>()
   for (const [, name = '', body = ''] of text.matchAll(/^ {2}namespace (\w+) \{\n(.*?)^ {2}\}/gms))
     values.set(name, new Set(matches(body, /^ {4}function (\w+)/gm)))
+  for (const [, name = ''] of text.matchAll(/^ {2}function (\w+)/gm)) values.set(name, new Set())
   for (const [, name = '', type = ''] of text.matchAll(/^ {2}(?:const|var) (\w+): (\w+)/gm)) {
     const body =
       new RegExp(`^ {2}interface ${type} \\{\\n(.*?)^ {2}\\}`, 'ms').exec(text)?.[1] ?? ''

@@ -28,6 +28,7 @@ const TIERS = ['server', 'api', 'executor']
 /** Commands that are explained with another one. */
 const TOGETHER: Record<string, string> = {
   'pipeline unpause': 'pipeline pause',
+  'gate reject': 'gate approve',
   features: 'drivers',
 }
 
@@ -52,7 +53,7 @@ describe('docs/cli.md', () => {
       .filter((line) => line.startsWith('pocketci '))
       .flatMap((line) => {
         const [words = ''] = line.slice('pocketci '.length).split(/ {2,}| [<[]/)
-        const [, group = '', names = words] = /^(pipeline |run )?(.*)$/.exec(words) ?? []
+        const [, group = '', names = words] = /^(pipeline |run |gate )?(.*)$/.exec(words) ?? []
         return names.split(/ ?\| ?/).map((name) => group + name.trim())
       })
     assert.deepEqual(new Set(listed), new Set(COMMANDS.map(([words]) => words)))

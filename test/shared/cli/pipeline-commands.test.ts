@@ -291,6 +291,15 @@ describe('pipeline rm, pause, unpause and trigger', () => {
     })
   })
 
+  it('trigger sends inputs as they are given', async (t) => {
+    const { url, seen } = await start(t)
+    await runCli(['pipeline', 'trigger', 'hello', '-i', 'a=1,2', '--input', 'b=x=y', '-s', url])
+    assert.deepEqual(JSON.parse(seen.at(-1)?.body ?? ''), { inputs: { a: '1,2', b: 'x=y' } })
+    const { code, stderr } = await runCli(['pipeline', 'trigger', 'hello', '-i', 'a', '-s', url])
+    assert.equal(code, 80)
+    assert.match(stderr, /--input "a": expected KEY=VALUE/)
+  })
+
   it('trigger prints the answer as JSON for scripts', async (t) => {
     const { url } = await start(t)
     const { stdout } = await runCli(['pipeline', 'trigger', 'hello', '--json', '-s', url])

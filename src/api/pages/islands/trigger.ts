@@ -19,7 +19,7 @@ async function trigger(form: HTMLFormElement, id: string, name: string): Promise
   if (button) button.disabled = true
   try {
     const path = `/api/pipelines/${encodeURIComponent(id)}/trigger`
-    const response = await fetch(path, { method: 'POST' })
+    const response = await fetch(path, { method: 'POST', ...bodyOf(form) })
     const body = (await response.json()) as { run_id?: string; error?: string }
     if (response.ok)
       showToast(`${name} triggered successfully`, 'success', `/runs/${body.run_id}/tasks`)
@@ -32,6 +32,16 @@ async function trigger(form: HTMLFormElement, id: string, name: string): Promise
   // whoever pressed the button wants to see what came of it
   await refresh({ isWanted: true })
   document.querySelector<HTMLElement>(`[data-trigger="${CSS.escape(id)}"] button`)?.focus()
+}
+
+/** The inputs of a form that has some; an empty field means the default. */
+function bodyOf(form: HTMLFormElement): RequestInit {
+  const fields = [...new FormData(form)].filter(([, text]) => text !== '')
+  if (fields.length === 0) return {}
+  const inputs = Object.fromEntries(
+    fields.map(([name, text]) => [name.replace(/^input\./, ''), text]),
+  )
+  return { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ inputs }) }
 }
 
 function scheduleRefresh(): void {

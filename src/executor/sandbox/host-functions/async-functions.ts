@@ -17,6 +17,8 @@ import { createReusedSteps, reuseStep } from '../../steps/reuse-steps.js'
 import { createSandboxes } from '../../steps/sandboxes.js'
 import type { TaskChange } from '../../writes.js'
 import type { EffectRequest } from '../effect.js'
+import { createGateFunction } from './gates.js'
+import { createTriggerFunction } from './triggers.js'
 import { readVolumeFiles } from './read-volume-files.js'
 
 /** Longest sleep of one call; the guest asks again. */
@@ -159,6 +161,8 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         }
       },
     ],
+    ['pipeline.gate', createGateFunction(context)],
+    ['triggerPipeline', createTriggerFunction(context)],
     [
       'sleep',
       ([ms]) => {

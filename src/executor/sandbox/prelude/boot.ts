@@ -16,6 +16,7 @@ import { seedRandom } from './random.js'
 import { createRuntime } from './runtime.js'
 import { createOrchestration } from './stages.js'
 import { createStorage } from './storage.js'
+import { createTriggerPipeline } from './trigger-pipeline.js'
 import { createVolumes } from './volumes.js'
 import { createYaml } from './yaml.js'
 
@@ -29,7 +30,7 @@ export function boot(send: Send, settings: string) {
   // written by the host
   const { context, seed } = parse(settings) as { context: object; seed: number }
   const { host, deliver } = createHost(send)
-  const orchestration = createOrchestration()
+  const orchestration = createOrchestration(host)
   const yaml = createYaml(host)
 
   removeUndocumented()
@@ -42,6 +43,7 @@ export function boot(send: Send, settings: string) {
   define('yaml', yaml)
   define('YAML', yaml)
   define('pipelineContext', freezeAll(context))
+  define('triggerPipeline', createTriggerPipeline(host))
   define('pipeline', orchestration)
   // the same under a name that an author's own `pipeline` does not hide
   define('orchestration', orchestration)

@@ -1,5 +1,7 @@
 import { append, apply, ErrorIntrinsic, freeze, join } from './intrinsics.js'
 import { reasonOf } from './describe-error.js'
+import { listOf, type Host } from './host.js'
+import { argsOf } from './tasks.js'
 
 type Callback = (...args: unknown[]) => unknown
 
@@ -9,8 +11,15 @@ interface Job {
 }
 
 /** The `pipeline` global: jobs of a stage run in parallel, and all of them are awaited. */
-export function createOrchestration() {
+export function createOrchestration(host: Host) {
   return freeze({
+    async gate(name: unknown, options: unknown): Promise<void> {
+      if (typeof name !== 'string' || name === '')
+        throw new ErrorIntrinsic('pipeline.gate requires (name[, options])')
+      const args = argsOf('options', () => listOf(name, options === undefined ? {} : options))
+      await host.callAsync('pipeline.gate', args)
+    },
+
     async stage(name: unknown, callback: unknown): Promise<void> {
       if (typeof name !== 'string' || callback === undefined)
         throw new ErrorIntrinsic('pipeline.stage requires (name, callback)')

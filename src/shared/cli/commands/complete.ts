@@ -6,6 +6,7 @@ import { completeWords, type Candidate, type LookUp } from '../completion/comple
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
 import { listPages } from '../list-pages.js'
 import { printable } from '../printable.js'
+import { gateSchema } from '../remote-gates.js'
 import { pipelineSchema } from '../remote-pipelines.js'
 import { runSchema } from '../remote-runs.js'
 
@@ -48,13 +49,27 @@ function createLookUp(env: Environment): LookUp {
   return async (what, given, prefix) => {
     try {
       const connection = toConnection(readFlags(CONNECTION_FLAGS, given, env), env)
-      const found =
-        what === 'pipeline' ? await listPipelines(connection, prefix) : await listRuns(connection)
+      const found = await listNames(connection, what, prefix)
       // a name that cannot be typed is no help
       return found.filter(({ value }) => value === printable(value))
     } catch {
       return [] // no server, no names: an error would land in the line that is being typed
     }
+  }
+}
+
+function listNames(
+  connection: Connection,
+  what: Parameters<LookUp>[0],
+  prefix: string,
+): Promise<Candidate[]> {
+  switch (what) {
+    case 'pipeline':
+      return listPipelines(connection, prefix)
+    case 'run':
+      return listRuns(connection)
+    case 'gate':
+      return listGates(connection)
   }
 }
 
@@ -89,4 +104,17 @@ async function listRuns(connection: Connection): Promise<Candidate[]> {
   for await (const page of pages)
     for (const { id, status } of page) runs.push({ value: id, description: printable(status) })
   return runs
+}
+
+async function listGates(connection: Connection): Promise<Candidate[]> {
+  const gates: Candidate[] = []
+  const signal = AbortSignal.timeout(LOOK_UP_MS)
+  const path = '/api/gates?status=pending'
+  const pages = listPages(connection, {
+    ...{ path, perPage: MAX_RUNS, page: 1, signal },
+    item: gateSchema,
+  })
+  for await (const page of pages)
+    for (const { id, name } of page) gates.push({ value: id, description: printable(name) })
+  return gates
 }

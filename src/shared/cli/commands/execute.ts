@@ -9,6 +9,7 @@ import { abortOnSignals } from '../../signals.js'
 import type { CommandSpec } from '../command-spec.js'
 import { EXECUTE_FLAGS, mergeSecrets } from '../execute-flags.js'
 import { executePipeline } from '../execute-pipeline.js'
+import { INPUT_FLAG, parseInputs } from '../input-flag.js'
 import { checkFile, contentTypeOf } from '../pipeline-file.js'
 import { openTemporaryStorage } from '../temporary-storage.js'
 
@@ -45,6 +46,7 @@ const FLAGS = {
     doc: 'stop the run after so long; 0 is never',
     group: 'Run',
   },
+  ...INPUT_FLAG,
   ...SHARED_FLAGS,
   ...EXECUTE_FLAGS,
 } as const satisfies FlagTable
@@ -66,6 +68,7 @@ export const executeCommand: CommandSpec = {
     const flags = readFlags(FLAGS, given, context.env)
     await checkFile(file)
     contentTypeOf(file)
+    const inputs = parseInputs(flags.input)
     using signals = abortOnSignals(['SIGINT', 'SIGTERM'])
     using storage = openTemporaryStorage((path) =>
       loadConfig(
@@ -83,6 +86,7 @@ export const executeCommand: CommandSpec = {
       config: storage.config,
       file,
       args,
+      inputs,
       context,
       signals,
       timeoutMs: flags.timeout,

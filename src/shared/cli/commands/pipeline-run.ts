@@ -6,6 +6,7 @@ import { abortOnSignals, signalExitCode, type StopSignals } from '../../signals.
 import { during, refusal, request } from '../client.js'
 import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
+import { INPUT_FLAG, parseInputs } from '../input-flag.js'
 import { printable, printableLines } from '../printable.js'
 import { readBytes } from '../read-text.js'
 import { pipelinePath } from '../remote-pipelines.js'
@@ -27,6 +28,7 @@ const FLAGS = {
     doc: 'gives up after so long (the run goes on); 0 is never',
     group,
   },
+  ...INPUT_FLAG,
   ...WORKDIR_FLAGS,
   ...CONNECTION_FLAGS,
 } as const satisfies FlagTable
@@ -56,6 +58,7 @@ export const runCommand: CommandSpec = {
       connection,
       name,
       args,
+      inputs: parseInputs(flags.input),
       ignore: flags['no-workdir'] ? undefined : flags.ignore,
       signals,
       timeoutMs: flags.timeout,
@@ -68,6 +71,7 @@ interface RemoteRun {
   connection: Connection
   name: string
   args: readonly string[]
+  inputs: Record<string, string>
   /** What is left out of the working directory; undefined: it is not sent at all. */
   ignore: readonly string[] | undefined
   signals: StopSignals
@@ -117,13 +121,15 @@ async function followRemoteRun(run: RemoteRun): Promise<number> {
 }
 
 function bodyOf(
-  { context: { stderr }, args, ignore }: RemoteRun,
+  { context: { stderr }, args, inputs, ignore }: RemoteRun,
   signal: AbortSignal,
 ): { body: unknown } | { streamed: StreamedBody } {
-  if (!ignore) return { body: { args } }
+  // servers that know no inputs refuse the field
+  const fields = { args, ...(Object.keys(inputs).length > 0 && { inputs }) }
+  if (!ignore) return { body: fields }
   const warn = (text: string): void => void stderr.write(`warning: ${text}\n`)
   const workdir = packWorkdir({ folder: process.cwd(), ignore, warn, signal })
-  return { streamed: encodeForm(args, showProgress(workdir, stderr)) }
+  return { streamed: encodeForm(fields, showProgress(workdir, stderr)) }
 }
 
 /** The code of the `exit` event. A stream that ends without one tells nothing good. */

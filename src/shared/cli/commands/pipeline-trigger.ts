@@ -5,6 +5,7 @@ import { readFlags } from '../../config/read-flags.js'
 import { during, readJson, refusal, request } from '../client.js'
 import type { CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection } from '../connection.js'
+import { INPUT_FLAG, parseInputs } from '../input-flag.js'
 import { JSON_FLAG } from '../output-flags.js'
 import { findPipeline, pipelinePath } from '../remote-pipelines.js'
 import { printable } from '../printable.js'
@@ -15,6 +16,7 @@ const later = 'pass arguments with --args'
 const FLAGS = {
   args: { kind: list, short: 'a', doc: 'argument of the run; repeatable', group },
   job: { kind: list, short: 'j', doc: 'run only these jobs; repeatable', group },
+  ...INPUT_FLAG,
   'webhook-body': { kind: text, doc: 'JSON body of a webhook run', group, later },
   'webhook-method': { kind: text, default: 'POST', doc: 'method of a webhook run', group, later },
   'webhook-header': { kind: pairs, doc: 'header of a webhook run', group, later },
@@ -39,9 +41,10 @@ export const triggerCommand: CommandSpec = {
     const flags = readFlags(FLAGS, given, context.env)
     const connection = toConnection(flags, context.env)
     const { id, name } = await during('find pipeline', () => findPipeline(connection, nameOrId))
+    const inputs = parseInputs(flags.input)
     const run = await during('trigger pipeline', async () => {
       const path = `${pipelinePath(id)}/trigger`
-      const body = toBody(flags.args ?? [], flags.job ?? [])
+      const body = toBody(flags.args ?? [], flags.job ?? [], inputs)
       const response = await request(connection, path, { method: 'POST', body })
       if (response.status === 202) return await readJson(response, triggeredSchema)
       throw await refusal(connection, response, {
@@ -59,9 +62,14 @@ export const triggerCommand: CommandSpec = {
   },
 }
 
-function toBody(args: readonly string[], jobs: readonly string[]): Record<string, unknown> {
+function toBody(
+  args: readonly string[],
+  jobs: readonly string[],
+  inputs: Record<string, string>,
+): Record<string, unknown> {
   return {
     ...(args.length > 0 ? { mode: 'args', args } : {}),
     ...(jobs.length > 0 ? { jobs } : {}),
+    ...(Object.keys(inputs).length > 0 ? { inputs } : {}),
   }
 }

@@ -64,6 +64,7 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
     ['Waits', run.waiting_reason ?? ''],
     ['Trigger', `${run.trigger_type}${by}`],
     ['Arguments', (run.trigger_input.args ?? []).map((arg) => JSON.stringify(arg)).join(' ')],
+    ['Inputs', inputsOf(run)],
     ['Created', formatTime(run.created_at)],
     ['Started', formatTime(run.started_at)],
     ['Time', formatSpan(run.started_at, run.completed_at)],
@@ -73,6 +74,12 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
   if (tasks.length === 0) return fields
   const table = createTable({ columns: COLUMNS, paint, width: terminalWidth(context) })
   return `${fields}\n${table(tasks)}`
+}
+
+function inputsOf({ trigger_input: { inputs = {} } }: RemoteRun): string {
+  return Object.entries(inputs)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(' ')
 }
 
 const COLUMNS: readonly Column<RemoteTask>[] = [

@@ -14,7 +14,7 @@ export type Completion = { kind: 'files' } | { kind: 'words'; candidates: Candid
 
 /** Asks a server, with the flags that are on the command line; answers nothing when that fails. */
 export type LookUp = (
-  what: 'pipeline' | 'run',
+  what: 'pipeline' | 'run' | 'gate',
   given: GivenFlags,
   prefix: string,
 ) => Promise<Candidate[]>
@@ -112,6 +112,7 @@ async function completeAt(place: Place, last: string, lookUp: LookUp): Promise<C
       return { kind: 'files' }
     case 'pipeline':
     case 'run':
+    case 'gate':
       return wordsOf(await lookUp(command.completes, given, last))
     default:
       return wordsOf(command.completes.map((value) => ({ value })))

@@ -6,19 +6,22 @@ export interface StreamedBody {
   content: AsyncIterable<Uint8Array>
 }
 
-/** The body of a synchronous run with a working directory: the arguments come first. */
+/** The body of a synchronous run with a working directory: the fields, as JSON, come first. */
 export function encodeForm(
-  args: readonly string[],
+  fields: Record<string, unknown>,
   workdir: AsyncIterable<Uint8Array>,
 ): StreamedBody {
   const boundary = `pocketci-${randomBytes(16).toString('hex')}`
   const content = async function* (): AsyncGenerator<Uint8Array> {
+    const lines = Object.entries(fields).flatMap(([name, value]) => [
+      `--${boundary}`,
+      `Content-Disposition: form-data; name="${name}"`,
+      '',
+      JSON.stringify(value),
+    ])
     yield Buffer.from(
       [
-        `--${boundary}`,
-        'Content-Disposition: form-data; name="args"',
-        '',
-        JSON.stringify(args),
+        ...lines,
         `--${boundary}`,
         'Content-Disposition: form-data; name="workdir"; filename="workdir.tar.zst"',
         'Content-Type: application/octet-stream',

@@ -1,6 +1,6 @@
-import type { createExecutors } from '../shared/db/executors.js'
-import type { Pipelines, QueueRules } from '../shared/db/pipelines.js'
-import type { Runs } from '../shared/db/runs.js'
+import type { createExecutors } from '../db/executors.js'
+import type { Pipelines, QueueRules } from '../db/pipelines.js'
+import type { Runs } from '../db/runs.js'
 
 /** Why no run of a pipeline is accepted now. */
 export type Refusal = { outcome: 'pipeline_not_found' } | { outcome: 'paused' } | QueueFull

@@ -1,7 +1,7 @@
-import type { ConcurrencyRule } from '../shared/contract/queue-rules.js'
-import type { TriggerInput } from '../shared/contract/trigger-input.js'
-import { AppError, hasCode } from '../shared/errors.js'
-import { compileTemplate, type RenderOptions } from '../shared/templates/compile-template.js'
+import type { ConcurrencyRule } from '../contract/queue-rules.js'
+import type { TriggerInput } from '../contract/trigger-input.js'
+import { AppError, hasCode } from '../errors.js'
+import { compileTemplate, type RenderOptions } from '../templates/compile-template.js'
 
 /** The group of a run; empty: none. Or why there is none, and then the run fails. */
 export type ResolvedGroup = { group: string } | { error: string }

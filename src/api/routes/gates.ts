@@ -1,0 +1,128 @@
+import type { Request } from 'express'
+import { z } from 'zod'
+import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates.js'
+import { AppError } from '../../shared/errors.js'
+import { isApprover, nameOf } from '../../shared/authorize.js'
+import { getRun, type ApiContext } from '../context.js'
+import { envelope, readPage } from '../read-page.js'
+import { parseBody, readJsonBody } from '../request-body.js'
+import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
+import { sendJson } from '../send.js'
+import { toWireGate } from '../wire/gate.js'
+
+const bodySchema = z.strictObject({ comment: z.string().max(4_000).nullish() })
+
+/** Who resolves gates where nobody signs in. */
+const UNKNOWN = 'unknown'
+
+/** Listing gates, approving and rejecting them. */
+export function addGateRoutes({ route }: RouteTable, context: ApiContext): void {
+  const { gates, logger } = context
+
+  route(
+    'GET',
+    '/api/gates',
+    { action: 'gate.list', resource: 'server' },
+    async (request, response) => {
+      checkFeature(context)
+      const query = queryOf(request)
+      const page = readPage(query)
+      const status = parseStatus(query.get('status'))
+      const { items, totalItems } = gates.list(page, status)
+      const isStale = await expireOverdue(context, items)
+      const found = isStale ? gates.list(page, status) : { items, totalItems }
+      sendJson(response, 200, {
+        ...envelope(page, found),
+        items: found.items.map((gate) => toWireGate(gate)),
+      })
+    },
+  )
+
+  route(
+    'GET',
+    '/api/runs/:run_id/gates',
+    { action: 'run.read', resource: { kind: 'run', param: 'run_id' } },
+    async (request, response) => {
+      checkFeature(context)
+      const { id } = getRun(context, pathParam(request, 'run_id'))
+      const listed = gates.listOfRun(id)
+      const isStale = await expireOverdue(context, listed)
+      const found = isStale ? gates.listOfRun(id) : listed
+      sendJson(
+        response,
+        200,
+        found.map((gate) => toWireGate(gate)),
+      )
+    },
+  )
+
+  for (const [verb, status] of [
+    ['approve', 'approved'],
+    ['reject', 'rejected'],
+  ] as const)
+    route(
+      'POST',
+      `/api/gates/:gate_id/${verb}`,
+      { action: 'gate.resolve', resource: { kind: 'gate', param: 'gate_id' } },
+      async (request, response) => {
+        checkFeature(context)
+        const json = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
+        const comment = parseBody(bodySchema, json ?? {}).comment ?? ''
+        const id = pathParam(request, 'gate_id')
+        const gate = await resolve(context, request, { id, status, comment })
+        logger.info({ audit: `gate.${verb}`, gateId: id, runId: gate.runId }, 'audit')
+        sendJson(response, 200, toWireGate(gate))
+      },
+    )
+}
+
+function checkFeature({ config }: ApiContext): void {
+  if (!config.features.includes('gates'))
+    throw new AppError('access_denied', 'gates feature is not enabled')
+}
+
+function parseStatus(text: string | null): GateStatus | undefined {
+  if (text === null || text === '') return undefined
+  const status = GATE_STATUSES.find((one) => one === text)
+  if (status) return status
+  throw new AppError(
+    'request_invalid',
+    `unknown status ${JSON.stringify(text.slice(0, 100))} (valid: ${GATE_STATUSES.join(', ')})`,
+  )
+}
+
+/** Gates whose time is over and which nobody has looked at since: whoever notices first says so. */
+async function expireOverdue(
+  { writer, now }: ApiContext,
+  listed: readonly Gate[],
+): Promise<boolean> {
+  const overdue = listed.filter(
+    ({ status, deadlineAt }) => status === 'pending' && deadlineAt !== null && deadlineAt <= now(),
+  )
+  const runIds = [...new Set(overdue.map(({ runId }) => runId))]
+  if (runIds.length > 0) await writer.write('expireGates', { runIds, now: now() })
+  return runIds.length > 0
+}
+
+async function resolve(
+  { gates, writer, now }: ApiContext,
+  request: Request,
+  { id, status, comment }: { id: string; status: 'approved' | 'rejected'; comment: string },
+): Promise<Gate> {
+  const actor = actorOf(request)
+  const asked = gates.find(id)
+  if (asked && !isApprover(actor, asked.approvers))
+    throw new AppError('access_denied', 'access denied: the gate names its approvers')
+  const resolution = { status, by: nameOf(actor) || UNKNOWN, comment }
+  const result = await writer.write('resolveGate', { id, resolution, now: now() })
+  switch (result.outcome) {
+    case 'resolved':
+      return result.gate
+    case 'already':
+      throw new AppError('gate_resolved', `gate is already ${result.status}`)
+    case 'run_ended':
+      throw new AppError('run_not_in_flight', 'run is not currently in flight')
+    case 'not_found':
+      throw new AppError('gate_not_found', 'gate not found')
+  }
+}
