@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../shared/logger.js'
 import type { Db } from '../shared/db/open.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
-import { createRunCleanups } from '../shared/db/run-cleanups.js'
+import { createRunCleanups, type RunCleanup } from '../shared/db/run-cleanups.js'
 import { createUploads } from '../shared/db/uploads.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
 import type { Spool } from '../shared/uploads/spool.js'
 import type { LogWrites } from './log-writes.js'
+import type { Reaper } from './reaper.js'
 import type { ExecutorWrites } from './writes.js'
 
 /** How often an executor looks for what is to be removed, and its pause between two parts of it. */
@@ -23,7 +24,9 @@ export interface HousekeepingOptions {
   logWriter: WriterClient<LogWrites>
   spool: Spool
   /** Removes the containers and volumes of a run. */
-  cleanUp(runId: string, driver: string): Promise<void>
+  cleanUp(cleanup: RunCleanup): Promise<void>
+  /** Looks for what no run owns; undefined where nothing can be left. */
+  reaper?: Reaper
   logger: Logger
   signal: AbortSignal
 }
@@ -42,6 +45,11 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
     } catch (error) {
       logger.warn({ err: error }, 'removing uploads that no run owns failed')
     }
+    try {
+      await options.reaper?.reap()
+    } catch (error) {
+      logger.warn({ err: error }, 'looking for what no run owns failed')
+    }
     await removeLeftovers(options)
     await pause(INTERVAL_MS, signal)
   }
@@ -50,10 +58,11 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
 /** What the executor that ended a run did not come to remove, or could not. */
 async function removeLeftovers(options: HousekeepingOptions): Promise<void> {
   const { reader, writer, cleanUp, logger, signal } = options
-  for (const { runId, driver } of createRunCleanups(reader).listDue(Date.now(), CLEANUP_BATCH)) {
+  for (const cleanup of createRunCleanups(reader).listDue(Date.now(), CLEANUP_BATCH)) {
+    const { runId } = cleanup
     if (signal.aborted) return
     try {
-      await cleanUp(runId, driver)
+      await cleanUp(cleanup)
       await writer.write('cleaned', { runId }, { isDurable: false })
       logger.info({ runId }, 'removed what an ended run had left')
     } catch (error) {
