@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { createGates, type NewGate } from '../../src/shared/db/gates.js'
+import { createGates, type Gate, type NewGate } from '../../src/shared/db/gates.js'
 import { createSuspensions, summarize } from '../../src/shared/db/suspensions.js'
 import { startTestApi, type TestApiOptions } from '../helpers/api.js'
 
@@ -65,7 +65,7 @@ test('a gate is listed and approved; its run can be claimed then, and not before
   assert.equal(body['approved_by'], 'unknown')
   assert.match(String(body['resolved_at']), /Z$/)
   const after = await api.call('GET', `/api/runs/${runId}/status`)
-  assert.equal(after.body['waiting_reason'], undefined)
+  assert.equal(after.body['waiting_reason'], 'starts in a moment')
   assert.deepEqual(api.claim(), [runId])
 })
 
@@ -133,6 +133,10 @@ test('what is not there, what has ended, and what is switched off', async (t) =>
   assert.ok(api.runs.finish(claim, { status: 'success' }, Date.now()))
   const ended = await api.call('POST', `/api/gates/${ID}/approve`)
   assert.deepEqual([ended.status, ended.body['code']], [409, 'run_not_in_flight'])
+  assert.equal((await api.call('GET', '/api/gates?status=pending')).body['total_items'], 0)
+  const [stored] = (await api.call('GET', `/api/runs/${claim.runId}/gates`))
+    .body as unknown as Gate[]
+  assert.equal(stored?.status, 'pending')
 
   const off = await start(t, { flags: { 'allowed-features': ['secrets'] } })
   off.ask(ID)

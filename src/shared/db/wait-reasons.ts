@@ -133,7 +133,7 @@ export function describeWait(reason: WaitReason): string {
     case 'cleanup':
       return 'what it left behind when it ended is removed first'
     case 'group':
-      return `run ${reason.holder}${reason.isQueued ? ', which has begun and waits itself,' : ''} holds the concurrency group ${nameOf(reason.group)}`
+      return `run ${reason.holder}${reason.isQueued ? ', which has begun and waits itself,' : ''} holds the concurrency group ${describeGroup(reason.group)}`
     case 'pipeline_limit':
       return `${reason.inFlight} of at most ${reason.limit} runs of this pipeline are under way`
     case 'executors':
@@ -149,8 +149,8 @@ export function describeWait(reason: WaitReason): string {
   }
 }
 
-/** The pipeline's own part of a group's key tells a person nothing. */
-function nameOf(group: string): string {
+/** A group for people: the pipeline's own part of its key tells them nothing. */
+export function describeGroup(group: string): string {
   return group.replace(/^pipeline:[^:]*:?/, '') || 'of its pipeline'
 }
 
