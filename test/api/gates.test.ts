@@ -166,3 +166,28 @@ test('runs that wait for others leave the queue to the rest', async (t) => {
   await api.trigger(pipeline)
   assert.equal((await api.call('POST', `/api/pipelines/${pipeline}/trigger`)).status, 429)
 })
+
+test('the buttons of the page resolve a gate without script, with a comment', async (t) => {
+  const { api, ask, suspend, runId } = await start(t)
+  ask(ID, { message: 'now <b>?', approvers: ['ann'] })
+  ask(OTHER, { number: 2, name: 'second' })
+  suspend()
+  const show = async (): Promise<string> => (await api.fetch(`/runs/${runId}/tasks`)).text()
+  const html = await show()
+  assert.match(html, /Gate deploy[\s\S]*now &lt;b>\?[\s\S]*For ann\./)
+  assert.equal(html.split(`/gates/${OTHER}/reject`).length, 2)
+  const press = (id: string, verb: string, comment: string) =>
+    api.fetch(`/gates/${id}/${verb}`, {
+      ...{ method: 'POST', redirect: 'manual', body: new URLSearchParams({ comment }) },
+    })
+  const rejected = await press(OTHER, 'reject', 'not <today>')
+  assert.deepEqual(
+    [rejected.status, rejected.headers.get('location')],
+    [303, `/runs/${runId}/tasks`],
+  )
+  assert.match(await show(), /Gate second: rejected by unknown: not &lt;today>/)
+  assert.equal((await press(ID, 'approve', '')).status, 303)
+  assert.match(await show(), /Gate deploy: approved by unknown</)
+  assert.equal((await press(ID, 'approve', '')).status, 409)
+  assert.equal((await press(ID, 'approve', 'x'.repeat(4_001))).status, 400)
+})
