@@ -3,6 +3,7 @@ import type { Logger } from '../shared/logger.js'
 import type { Db } from '../shared/db/open.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import { createRunCleanups } from '../shared/db/run-cleanups.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createUploads } from '../shared/db/uploads.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
 import type { Spool } from '../shared/uploads/spool.js'
@@ -15,6 +16,8 @@ const BREATH_MS = 20
 /** Runs that are cleaned up after in one round, and when one is tried again. */
 const CLEANUP_BATCH = 50
 const CLEANUP_RETRY_MS = 60_000
+/** Webhooks on record, of all pipelines. */
+const MAX_DELIVERIES = 100_000
 
 export interface HousekeepingOptions {
   /** Read-only, of the main database. */
@@ -22,6 +25,7 @@ export interface HousekeepingOptions {
   writer: WriterClient<ExecutorWrites>
   logWriter: WriterClient<LogWrites>
   spool: Spool
+  webhooks: { retentionMs: number; dedupTtlMs: number }
   /** Removes the containers and volumes of a run. */
   cleanUp(runId: string, driver: string): Promise<void>
   logger: Logger
@@ -41,6 +45,11 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
       await sweepSpool(options)
     } catch (error) {
       logger.warn({ err: error }, 'removing uploads that no run owns failed')
+    }
+    try {
+      await pruneWebhooks(options)
+    } catch (error) {
+      logger.warn({ err: error }, 'removing old webhooks failed')
     }
     await removeLeftovers(options)
     await pause(INTERVAL_MS, signal)
@@ -79,6 +88,20 @@ async function sweepSpool({ reader, spool, logger }: HousekeepingOptions): Promi
   const uploads = createUploads(reader)
   for (const name of await spool.sweep((name) => uploads.isOwned(name)))
     logger.info({ upload: name }, 'removed an upload that no run owns')
+}
+
+/** What is too old, and whatever is beyond the number of deliveries that are kept. */
+async function pruneWebhooks(options: HousekeepingOptions): Promise<void> {
+  const { reader, writer, webhooks, signal } = options
+  const deliveries = createWebhookDeliveries(reader)
+  const now = Date.now()
+  const tooMany = deliveries.findTimeOf(MAX_DELIVERIES) ?? 0
+  const deliveriesBefore = Math.max(now - webhooks.retentionMs, tooMany)
+  const dedupsBefore = now - webhooks.dedupTtlMs
+  if (!deliveries.hasBefore(deliveriesBefore, dedupsBefore)) return
+  const input = { deliveriesBefore, dedupsBefore }
+  while (!signal.aborted && (await writer.write('pruneWebhooks', input, { isDurable: false })))
+    await pause(BREATH_MS, signal)
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

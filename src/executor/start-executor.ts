@@ -95,6 +95,7 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     writer: writer.client,
     logWriter: logWriter.client,
     spool: openSpool(path),
+    webhooks: config.webhooks,
     cleanUp,
     logger,
     signal: stopping,
