@@ -34,6 +34,8 @@ const ROUTES: Record<string, Action> = {
   'GET /api/runs/:run_id/gates': 'run.read',
   'POST /api/gates/:gate_id/approve': 'gate.resolve',
   'POST /api/gates/:gate_id/reject': 'gate.resolve',
+  'POST /gates/:gate_id/approve': 'gate.resolve',
+  'POST /gates/:gate_id/reject': 'gate.resolve',
   'GET /': 'pipeline.list',
   'GET /pipelines/': 'pipeline.list',
   'GET /pipelines/:id/': 'pipeline.read',

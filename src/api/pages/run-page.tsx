@@ -1,9 +1,11 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
+import type { Gate } from '../../shared/db/gates.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
 import { EARLIER, type Task } from '../../shared/db/tasks.js'
 import { describeWait, type WaitReason } from '../../shared/db/wait-reasons.js'
 import { isKept } from '../wire/task.js'
+import { GateList } from './gate-list.js'
 import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
 import { triggerOf } from './pipeline-page.js'
@@ -25,6 +27,7 @@ export interface RunPageProps {
   /** Of a queued run. */
   waits: WaitReason | undefined
   pipeline: PipelineRef
+  gates: readonly Gate[]
   /** The first ones; `omitted` says how many more there are. */
   steps: readonly { task: Task; head: OutputHead }[]
   omitted: number
@@ -115,6 +118,7 @@ export function renderRunPage(props: RunPageProps): string {
         <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>
           {visibleText(waits ? `Waiting: ${describeWait(waits)}` : '')}
         </p>
+        <GateList gates={props.gates} isActive={isActive} />
         <section
           id="run-error-alert"
           class="banner is-failed"

@@ -118,7 +118,7 @@ function readFields(form: URLSearchParams): GivenInputs {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, logs, waitReasons, now } = context
+  const { site, config, tasks, gates, logs, waitReasons, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -141,6 +141,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       run,
       waits: waitReasons.find(run, now()),
       pipeline,
+      gates: config.features.includes('gates') ? gates.listOfRun(run.id) : [],
       console: readHead(0),
       steps: items.map((task) => ({ task, head: readHead(task.step) })),
       omitted: totalItems - items.length,

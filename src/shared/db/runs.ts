@@ -138,6 +138,9 @@ export function createRuns(db: Db) {
       .pluck()
   const queuedUpTo = countUpTo('queued')
   const runningUpTo = countUpTo('running')
+  const suspended = db
+    .prepare<[], number>("select count(*) from runs where status = 'queued' and suspended = 1")
+    .pluck()
   const setLease = db.prepare<[Record<string, unknown>]>(
     `update runs set lease_expires_at = @leaseExpiresAt
      where id = @runId and status = 'running' and attempt = @attempt`,
@@ -256,6 +259,9 @@ export function createRuns(db: Db) {
     /** How many are queued (running), counted no further than `limit`: admission needs no more. */
     countQueued: (limit: number): number => queuedUpTo.get(limit) ?? 0,
     countRunning: (limit: number): number => runningUpTo.get(limit) ?? 0,
+
+    /** Runs that wait for a gate or for another run, and have no place in the queue. */
+    countSuspended: (): number => suspended.get() ?? 0,
 
     /** A look before a claim takes the write lock. */
     hasClaimable: claims.hasClaimable,
