@@ -20,6 +20,8 @@ import { addRunEventRoutes } from './routes/run-events.js'
 import { addRunLogRoutes } from './routes/run-logs.js'
 import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
+import { addSharedRunRoutes } from './routes/shared-runs.js'
+import { addShareLinkRoutes } from './routes/share-links.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
@@ -45,6 +47,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)
   addGateRoutes(table, context)
+  addShareLinkRoutes(table, context)
+  addSharedRunRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()

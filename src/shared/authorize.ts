@@ -17,6 +17,7 @@ export type Action =
   | 'run.stop'
   | 'run.resume'
   | 'run.retrigger'
+  | 'run.share'
   | 'gate.list'
   | 'gate.resolve'
   | 'server.read'

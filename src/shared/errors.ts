@@ -69,6 +69,8 @@ export const ERROR_CODES = [
   'task_not_found',
   'gate_not_found',
   'gate_resolved',
+  'share_not_found',
+  'share_limit',
   'queue_full',
   'lease_lost',
   'executor_lost',
