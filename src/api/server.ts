@@ -1,5 +1,6 @@
 import express, { type Express } from 'express'
 import { allowEveryone } from '../shared/authorize.js'
+import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
 import { checkPath } from './middleware/check-path.js'
@@ -57,6 +58,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.disable('query parser')
   app.enable('strict routing')
   app.enable('case sensitive routing')
+  app.set('trust proxy', [...deps.config.http.trustedProxies])
 
   app.use(requestId())
   app.use(accessLog(deps.logger))
@@ -64,6 +66,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(checkPath())
   app.use(refuseCrossSite())
   table.mount(app, {
+    access: createAccess(deps),
     authorize: deps.authorize ?? allowEveryone,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })

@@ -45,6 +45,9 @@ export const ERROR_CODES = [
   'archive_too_large',
   'not_supported_yet',
   'access_denied',
+  'authentication_required',
+  'authentication_failed',
+  'too_many_attempts',
   'server_stopping',
   // pipelines
   'pipeline_not_found',

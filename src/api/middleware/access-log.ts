@@ -32,8 +32,13 @@ function describeRequest(request: IncomingMessage) {
     id: request.id,
     method: request.method,
     path: hideToken(request.url?.split('?', 1)[0] ?? ''),
-    remote: request.socket.remoteAddress,
+    remote: addressOf(request),
   }
+}
+
+/** Through proxies that are trusted; express has put it there. */
+function addressOf(request: IncomingMessage & { ip?: string }): string | undefined {
+  return request.ip ?? request.socket.remoteAddress
 }
 
 /** Whoever reads a share link's path in the log could open it. */

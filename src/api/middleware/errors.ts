@@ -19,6 +19,8 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   driver_config_invalid: { status: 400 },
   secret_reserved: { status: 400 },
   secret_missing: { status: 400 },
+  authentication_required: { status: 401 },
+  authentication_failed: { status: 401 },
   access_denied: { status: 403 },
   pipeline_not_found: { status: 404 },
   run_not_found: { status: 404 },
@@ -37,6 +39,7 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   body_too_large: { status: 413 },
   archive_too_large: { status: 413 },
   queue_full: { status: 429, retryAfter: 5 },
+  too_many_attempts: { status: 429, retryAfter: 60 },
   not_supported_yet: { status: 501 },
   server_stopping: { status: 503, retryAfter: 5 },
   storage_busy: { status: 503, retryAfter: 5 },
@@ -65,7 +68,9 @@ export function errorHandler(errorPage: ErrorPage): ErrorRequestHandler {
     const exchange = { request, response, errorPage }
     if (known && error instanceof AppError) {
       const more = error.code === 'queue_full' ? error.details : {}
-      return answer(exchange, known, error.code, error.message, more)
+      const { retryAfter } = error.details
+      const when = typeof retryAfter === 'number' ? { ...known, retryAfter } : known
+      return answer(exchange, when, error.code, error.message, more)
     }
     answer(exchange, { status: 500 }, 'internal', 'internal server error')
   }
