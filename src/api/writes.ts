@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { createAuthOperations } from './auth/auth-writes.js'
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
 import {
   checkAdmission,
@@ -51,6 +52,8 @@ export function createOperations(db: Db) {
   const pipelineInputs = createPipelineInputs(db)
 
   return {
+    ...createAuthOperations(db),
+
     /**
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
      * the pipeline's own. Nothing is written unless all of it is.

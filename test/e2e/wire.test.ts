@@ -223,6 +223,21 @@ test('gates: a bare array, approve and reject: 200 with the gate, 404, 409', asy
   assert.equal((await get('/api/runs/none/gates')).status, 404)
 })
 
+test('share: 200 with a share_path that opens without anything else; an unknown run is 404', async () => {
+  const id = await set('shared', FAST)
+  const { run_id: runId } = JSON.parse((await post(`/api/pipelines/${id}/trigger`, {})).body)
+  const { status, body } = await post(`/api/runs/${runId}/share`)
+  assert.equal(status, 200)
+  const { share_path: path } = JSON.parse(body)
+  assert.match(path, /^\/share\/[^/]+\/tasks$/)
+  const shown = await get(path)
+  assert.deepEqual([shown.status, shown.headers['content-type']], [200, 'text/html; charset=UTF-8'])
+  const missing = await post('/api/runs/none/share')
+  assert.deepEqual([missing.status, JSON.parse(missing.body).message], [404, 'run not found'])
+  const unknown = await get('/share/none/tasks')
+  assert.deepEqual([unknown.status, JSON.parse(unknown.body).message], [404, 'not found'])
+})
+
 test('drivers and features: arrays of strings', async () => {
   for (const [path, key] of [
     ['/api/drivers', 'drivers'],

@@ -15,6 +15,7 @@ import { queueCommand } from './commands/queue.js'
 import { runRerunCommand, runResumeCommand, runRetriggerCommand } from './commands/run-again.js'
 import { runLogsCommand } from './commands/run-logs.js'
 import { runLsCommand } from './commands/run-ls.js'
+import { runShareCommand, runSharesCommand, runUnshareCommand } from './commands/run-share.js'
 import { runShowCommand } from './commands/run-show.js'
 import { runStopCommand } from './commands/run-stop.js'
 import { driversCommand, featuresCommand } from './commands/server-info.js'
@@ -64,6 +65,9 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       runResumeCommand,
       runRerunCommand,
       runRetriggerCommand,
+      runShareCommand,
+      runSharesCommand,
+      runUnshareCommand,
     ],
   },
   {
