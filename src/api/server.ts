@@ -20,6 +20,7 @@ import { addRunEventRoutes } from './routes/run-events.js'
 import { addRunLogRoutes } from './routes/run-logs.js'
 import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
+import { addSeedPassedRoute } from './routes/seed-passed.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
@@ -38,6 +39,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSetPipelineRoute(table, context)
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
+  addSeedPassedRoute(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
   addQueueRoutes(table, context)

@@ -78,7 +78,7 @@ export function renderRunPage(props: RunPageProps): string {
                 <button class="btn">Resume Run</button>
               </form>
             )}
-            {!run.hasUpload && (
+            {!run.hasUpload && run.triggerType !== 'seed' && (
               <form
                 id="run-retrigger-form"
                 method="post"
@@ -169,7 +169,7 @@ interface StepProps {
   name: string
   /** The console has none. */
   task?: Task
-  /** How it belongs to a run that was resumed. */
+  /** How it came to be there, when this run did not execute it. */
   note?: string
   head: OutputHead
   now: number
@@ -214,6 +214,7 @@ function Step({ runId, step, name, task, note = '', head, now }: StepProps) {
 
 function noteOf(run: Run, task: Task): string {
   if (isKept(task, run.stepBase)) return 'kept'
+  if (task.seeded === 1) return 'seeded'
   return task.path.startsWith(`/pipeline/${run.id}/${EARLIER}/`) ? 'earlier' : ''
 }
 
