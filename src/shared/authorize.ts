@@ -53,6 +53,9 @@ export function isApprover(actor: Actor, approvers: readonly string[]): boolean 
   }
 }
 
+/** Who acts where nobody signs in, in records that have to name somebody. */
+export const UNKNOWN = 'unknown'
+
 /** How the actor is written into a run's record; empty when nobody has signed in. */
 export function nameOf(actor: Actor): string {
   switch (actor.kind) {

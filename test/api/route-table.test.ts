@@ -20,6 +20,7 @@ const ROUTES: Record<string, Action> = {
   'PUT /api/pipelines/:id': 'pipeline.set',
   'POST /api/pipelines/:id/trigger': 'pipeline.run',
   'POST /api/pipelines/:name/run': 'pipeline.run',
+  'POST /api/pipelines/:id/jobs/:name/seed-passed': 'pipeline.run',
   'GET /api/runs': 'run.list',
   'GET /api/queue': 'run.list',
   'GET /api/runs/:run_id/status': 'run.read',

@@ -82,7 +82,7 @@ export function renderRunPage(props: RunPageProps): string {
                 <button class="btn">Resume Run</button>
               </form>
             )}
-            {!run.hasUpload && (
+            {!run.hasUpload && run.triggerType !== 'seed' && (
               <form
                 id="run-retrigger-form"
                 method="post"
@@ -180,7 +180,7 @@ interface StepProps {
   name: string
   /** The console has none. */
   task?: Task
-  /** How it belongs to a run that was resumed. */
+  /** How it came to be there, when this run did not execute it. */
   note?: string
   head: OutputHead
   now: number
@@ -225,6 +225,7 @@ export function Step({ logPath, step, name, task, note = '', head, now }: StepPr
 
 export function noteOf(run: Run, task: Task): string {
   if (isKept(task, run.stepBase)) return 'kept'
+  if (task.seeded === 1) return 'seeded'
   return task.path.startsWith(`/pipeline/${run.id}/${EARLIER}/`) ? 'earlier' : ''
 }
 
