@@ -1,5 +1,8 @@
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
 import { nameOf } from '../../shared/authorize.js'
+import { isTerminal } from '../../shared/contract/statuses.js'
+import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
+import type { Run } from '../../shared/db/runs.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
@@ -110,6 +113,12 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
     )
 }
 
+/** A working directory has to be there, or, while the run goes on, to stay for a while. */
+function canResume({ config }: ApiContext, run: Run, kept: KeptVolumes | undefined): boolean {
+  const staysFor = isTerminal(run.status) ? 0 : config.volumes.keepMs
+  return config.features.includes('resume') && (!run.hasUpload || !!kept || staysFor > 0)
+}
+
 /** The inputs of a submitted form; an empty field means the default. */
 function readFields(form: URLSearchParams): GivenInputs {
   const fields = [...form].filter(([name, text]) => name.startsWith(INPUT_FIELD) && text !== '')
@@ -118,7 +127,7 @@ function readFields(form: URLSearchParams): GivenInputs {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, logs, waitReasons, now } = context
+  const { site, tasks, logs, waitReasons, keptVolumes, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -135,6 +144,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       left -= Math.min(head.size, maxBytes)
       return head
     }
+    const kept = keptVolumes.find(run.id)
     const { items, totalItems } = tasks.listPage(run.id, { page: 1, perPage: MAX_STEPS })
     const page = renderRunPage({
       site,
@@ -144,7 +154,8 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       console: readHead(0),
       steps: items.map((task) => ({ task, head: readHead(task.step) })),
       omitted: totalItems - items.length,
-      canResume: config.features.includes('resume'),
+      canResume: canResume(context, run, kept),
+      kept,
       now: now(),
     })
     sendHtml(response, 200, page)

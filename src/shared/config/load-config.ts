@@ -72,6 +72,7 @@ function toConfig(values: Values): Config {
         allowsPrivileged: values['allow-privileged'],
       },
     },
+    volumes: { keepMs: values['keep-volumes'], maxRuns: values['keep-volumes-runs'] },
     features: values['allowed-features'],
     secrets: {
       path: values['secrets-sqlite-path'] ?? storagePath,

@@ -20,7 +20,7 @@ import {
   type ModelPipeline,
   type ModelRun,
 } from '../../helpers/queue-model.js'
-import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import { insertPipeline, KEEP_NOTHING, openForTest, tempStorage } from '../../helpers/storage.js'
 
 /** How many schedules; `npm run test:long` sets more. */
 const SCHEDULES = Number(process.env['QUEUE_SCHEDULES'] ?? 2_000)
@@ -261,7 +261,7 @@ function openSystem(t: TestContext) {
     const active = model.runs.filter((run) => isActive(run))
     const run = active[pick % Math.max(1, active.length)]
     if (!run) return
-    api.stopRun({ runId: run.id, by: 'me', now: model.now }, new Map())
+    api.stopRun({ runId: run.id, by: 'me', keep: KEEP_NOTHING, now: model.now }, new Map())
     if (run.status === 'queued') end(run, 'failed', 'Run stopped by user')
     else run.isStopping = true
   }
@@ -304,7 +304,8 @@ function openSystem(t: TestContext) {
       ? ({ status: 'failed', errorCode: 'stopped', errorMessage: 'Run stopped by user' } as const)
       : ({ status: 'success' } as const)
     const openTasks = { status: 'aborted', errorMessage: '' } as const
-    assert.ok(writes.finish({ claim: claimed, outcome, openTasks, now: model.now }))
+    const input = { claim: claimed, outcome, openTasks, keep: KEEP_NOTHING, now: model.now }
+    assert.equal(writes.finish(input), 'ended')
     end(run, outcome.status, isStopping ? text : '')
   }
 
