@@ -2,6 +2,7 @@ import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
 import { createGates } from '../shared/db/gates.js'
+import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
@@ -68,6 +69,7 @@ export function createContext(deps: ApiDeps) {
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
     waitReasons: createWaitReasons(reader),
+    keptVolumes: createKeptVolumes(reader),
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),

@@ -18,6 +18,7 @@ import { findRuleFault, NO_RULE, type ConcurrencyRule } from '../shared/contract
 import { isTerminal, type RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import { createGates } from '../shared/db/gates.js'
+import { createKeptVolumes, type KeepRule } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
@@ -47,6 +48,7 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const journal = createJournal(db)
   const reusable = createReusableResults(db)
+  const keptVolumes = createKeptVolumes(db)
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
@@ -128,24 +130,25 @@ export function createOperations(db: Db) {
       const beforeEffect = from === undefined ? null : findEffect(runId, from)
       if (beforeEffect === undefined) return { outcome: 'step_not_found' }
       if (run.errorCode === NO_GROUP) return { outcome: 'group_missing' }
-      if (run.hasUpload) return { outcome: 'workdir_gone' }
+      const hasVolumes = keptVolumes.isKept(runId)
+      if (run.hasUpload && !hasVolumes) return { outcome: 'workdir_gone' }
       const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
       const checked = checkCapacity({ runs, executors }, { maxQueueSize, now, count })
       if (checked.outcome !== 'free') return checked
       notes.set(QUEUED, checked.queued + 1)
-      reusable.collect(runId, beforeEffect)
+      reusable.collect(runId, { beforeEffect, hasVolumes })
       journal.clear(runId)
       gates.forget(runId)
       triggered.forget(runId)
       tasks.setAside(runId, run.generation)
       runs.restart(runId, tasks.maxStep(runId))
-      return { outcome: 'restarted' }
+      return { outcome: 'restarted', hasVolumes }
     },
 
     /** Ends a queued run at once; asks the executor of a running one. */
-    stopRun({ runId, by, now }: StopRun, notes: Notes): StopResult {
+    stopRun(stop: StopRun, notes: Notes): StopResult {
       notes.delete(QUEUED)
-      return stopRun(runId, by, now)
+      return stopRun(stop)
     },
 
     /** Ends the gates of some runs whose time is over. */
@@ -170,7 +173,9 @@ export function createOperations(db: Db) {
     ): 'removed' | 'not_found' | 'active' {
       notes.delete(QUEUED)
       if (!pipelines.find(id)) return 'not_found'
-      const active = runs.findActive(id).map((runId) => stopRun(runId, by, now))
+      const active = runs
+        .findActive(id)
+        .map((runId) => stopRun({ runId, by, keep: KEEP_NOTHING, now }))
       if (active.some((result) => result === 'stopping')) return 'active'
       pipelines.remove(id)
       secrets.removeScope(`pipeline/${id}`)
@@ -190,7 +195,7 @@ export function createOperations(db: Db) {
     return task?.effect ?? undefined
   }
 
-  function stopRun(runId: string, by: string, now: number): StopResult {
+  function stopRun({ runId, by, keep, now }: StopRun): StopResult {
     const run = runs.find(runId)
     if (!run) return 'not_found'
     const status: RunStatus = run.status
@@ -198,6 +203,7 @@ export function createOperations(db: Db) {
       case 'queued':
         runs.failQueued(runId, by, { code: 'aborted', message: STOPPED }, now)
         tasks.endOpen(runId, { status: 'aborted', errorMessage: STOPPED }, now)
+        keptVolumes.decide(runId, keep, now)
         return 'stopped'
       case 'running':
         runs.requestStop(runId, by, now)
@@ -216,6 +222,9 @@ function mergeRule(
 ): ConcurrencyRule {
   return { ...(given.mode === undefined ? stored : NO_RULE), ...given }
 }
+
+/** The run goes with its pipeline. */
+const KEEP_NOTHING: KeepRule = { keepMs: 0, maxRuns: 0 }
 
 /** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
@@ -289,7 +298,8 @@ export interface RestartRun {
 }
 
 export type RestartResult =
-  | { outcome: 'restarted' }
+  /** With the volumes that its last generation has left, or without any. */
+  | { outcome: 'restarted'; hasVolumes: boolean }
   | { outcome: 'not_found' }
   | { outcome: 'wrong_status' }
   | { outcome: 'step_not_found' }
@@ -303,6 +313,8 @@ export interface StopRun {
   runId: string
   /** Who asked, for the record. */
   by: string
+  /** What becomes of its volumes when it is ended at once. */
+  keep: KeepRule
   now: number
 }
 

@@ -21,10 +21,12 @@ export type FaultPoint =
   // a run
   | 'run.claimed'
   | 'run.workdir.seeded'
+  | 'run.volumes.forgotten'
   | 'run.replay.over'
   | 'run.stop.heard'
   | 'run.suspended'
   | 'run.finish.committed'
+  | 'run.removed'
   | 'run.cleaned'
   // the api
   | 'api.run.admitted'

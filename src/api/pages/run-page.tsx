@@ -1,6 +1,7 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { Gate } from '../../shared/db/gates.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
+import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
 import type { Run } from '../../shared/db/runs.js'
 import { EARLIER, type Task } from '../../shared/db/tasks.js'
 import { describeWait, type WaitReason } from '../../shared/db/wait-reasons.js'
@@ -33,14 +34,16 @@ export interface RunPageProps {
   omitted: number
   /** Of the run's console. */
   console: OutputHead
-  /** Runs that failed may be resumed. */
+  /** The run may be resumed when it fails. */
   canResume: boolean
+  /** The volumes that it has left. */
+  kept: KeptVolumes | undefined
   now: number
 }
 
 /** A run with its steps and their output; a script keeps it up to date. */
 export function renderRunPage(props: RunPageProps): string {
-  const { site, run, pipeline, waits, steps, omitted, canResume, now } = props
+  const { site, run, pipeline, waits, steps, omitted, canResume, kept, now } = props
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
   const logPath = `/api/runs/${run.id}/logs`
@@ -72,7 +75,7 @@ export function renderRunPage(props: RunPageProps): string {
                 Stop Run
               </button>
             </form>
-            {canResume && !run.hasUpload && (
+            {canResume && (
               <form
                 id="run-resume-form"
                 method="post"
@@ -119,6 +122,12 @@ export function renderRunPage(props: RunPageProps): string {
               <Elapsed start={run.startedAt} end={run.completedAt} now={now} />
             </span>
           </li>
+          {kept && !isActive && (
+            <li>
+              <span>{`Volumes ${visibleText(kept.names?.join(', ') ?? '')} kept until`}</span>{' '}
+              <Time at={kept.until} />
+            </li>
+          )}
           <Args run={run} />
         </ul>
         <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>

@@ -1,5 +1,8 @@
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
 import { nameOf } from '../../shared/authorize.js'
+import { isTerminal } from '../../shared/contract/statuses.js'
+import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
+import type { Run } from '../../shared/db/runs.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
@@ -106,6 +109,12 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
     )
 }
 
+/** A working directory has to be there, or, while the run goes on, to stay for a while. */
+function canResume({ config }: ApiContext, run: Run, kept: KeptVolumes | undefined): boolean {
+  const staysFor = isTerminal(run.status) ? 0 : config.volumes.keepMs
+  return config.features.includes('resume') && (!run.hasUpload || !!kept || staysFor > 0)
+}
+
 /** The inputs of a submitted form; an empty field means the default. */
 function readFields(form: URLSearchParams): GivenInputs {
   const fields = [...form].filter(([name, text]) => name.startsWith(INPUT_FIELD) && text !== '')
@@ -114,7 +123,7 @@ function readFields(form: URLSearchParams): GivenInputs {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, gates, logs, waitReasons, now } = context
+  const { site, config, tasks, gates, logs, waitReasons, keptVolumes, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -124,6 +133,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
   route('GET', '/runs/:id/tasks', { action: 'run.read', resource: RUN }, (request, response) => {
     const run = getRun(context, pathParam(request, 'id'))
     const pipeline = getPipelineRef(context, run.pipelineId)
+    const kept = keptVolumes.find(run.id)
     const page = renderRunPage({
       site,
       run,
@@ -131,7 +141,8 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       pipeline,
       gates: config.features.includes('gates') ? gates.listOfRun(run.id) : [],
       ...readOutputHeads({ tasks, logs }, run.id),
-      canResume: config.features.includes('resume'),
+      canResume: canResume(context, run, kept),
+      kept,
       now: now(),
     })
     sendHtml(response, 200, page)

@@ -29,9 +29,9 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     { action: 'run.resume', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      await restartRun(context, runId)
+      const hasVolumes = await restartRun(context, runId)
       logger.info({ audit: 'run.resume', runId }, 'audit')
-      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+      sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
 
@@ -43,9 +43,10 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
       const runId = pathParam(request, 'run_id')
       const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { from } = parseBody(rerunSchema, body ?? {})
-      await restartRun(context, runId, typeof from === 'string' ? absolutePath(runId, from) : from)
+      const step = typeof from === 'string' ? absolutePath(runId, from) : from
+      const hasVolumes = await restartRun(context, runId, step)
       logger.info({ audit: 'run.rerun', runId, from }, 'audit')
-      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+      sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
 
@@ -62,16 +63,21 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
   )
 }
 
+function toAnswer(runId: string, hasVolumes: boolean) {
+  return { run_id: runId, status: 'resuming', ...(hasVolumes && { volumes: 'kept' }) }
+}
+
 /**
  * Puts a run that has ended into the queue again: one that failed, or any from a step (its number or
  * absolute path). Throws `access_denied`, `server_stopping`, `run_not_found`, `run_not_resumable`,
- * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed.
+ * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed. True: its volumes were
+ * kept for it.
  */
 export async function restartRun(
   { config, writer, now, stopping }: ApiContext,
   runId: string,
   from?: number | string,
-): Promise<void> {
+): Promise<boolean> {
   if (!config.features.includes('resume'))
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
@@ -80,7 +86,7 @@ export async function restartRun(
   faultPoint('api.run.restarted')
   switch (result.outcome) {
     case 'restarted':
-      return
+      return result.hasVolumes
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
     case 'wrong_status':

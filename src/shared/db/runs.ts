@@ -163,7 +163,7 @@ export function createRuns(db: Db) {
     `update runs set status = 'queued', executor_id = null, lease_expires_at = null,
        started_at = iif(${JOURNAL_SEQ} = 0, null, started_at),
        program_version = iif(${JOURNAL_SEQ} = 0, null, program_version),
-       driver = iif(${JOURNAL_SEQ} = 0, null, driver),
+       driver = iif(${JOURNAL_SEQ} = 0 and not ${HAS_KEPT_VOLUMES}, null, driver),
        held_group = iif(${JOURNAL_SEQ} = 0, null, held_group),
        remaining_ms = iif(${JOURNAL_SEQ} = 0, null, deadline_at - @now), deadline_at = null,
        available_at = @availableAt, wait_reason = @reason
@@ -185,7 +185,8 @@ export function createRuns(db: Db) {
        error_code = '', error_message = '', stop_requested_at = null, stop_requested_by = '',
        stop_code = '', stop_message = '',
        started_at = null, completed_at = null, available_at = null, wait_reason = '',
-       deaths = 0, claimed_seq = 0, program_version = null, driver = null
+       deaths = 0, claimed_seq = 0, program_version = null,
+       driver = iif(${HAS_KEPT_VOLUMES}, driver, null)
      where id = @runId and status in ('success', 'failed', 'skipped')`,
   )
   const requestStop = db.prepare<[Record<string, unknown>]>(
@@ -311,7 +312,7 @@ export function createRuns(db: Db) {
 
     /**
      * Puts a run that has ended into the queue as its next generation, with the pipeline's program and
-     * driver of then. Part of the transaction that puts its tasks and its journal aside.
+     * driver of then; one with kept volumes stays with the driver that has them. Part of the transaction that puts its tasks and its journal aside.
      */
     restart: (runId: string, stepBase: number): boolean =>
       restart.run({ runId, stepBase }).changes === 1,
@@ -350,6 +351,9 @@ export function createRuns(db: Db) {
     },
   }
 }
+
+/** Whether a row of `runs` goes on with the volumes that it has. */
+const HAS_KEPT_VOLUMES = 'exists (select 1 from kept_volumes where run_id = runs.id)'
 
 const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, generation,
   step_base as stepBase, has_upload as hasUpload, executor_id as executorId,

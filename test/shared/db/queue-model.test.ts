@@ -19,7 +19,7 @@ import {
   type ModelRun,
 } from '../../helpers/queue-model.js'
 import { openSideProcess, type SideProcess } from '../../helpers/queue-sides.js'
-import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import { insertPipeline, KEEP_NOTHING, openForTest, tempStorage } from '../../helpers/storage.js'
 
 /** How many schedules. */
 const SCHEDULES = process.env['POCKETCI_TEST_LONG'] ? 10_000 : 1_000
@@ -252,7 +252,7 @@ function openSystem(t: TestContext) {
   async function stop(pick: number): Promise<void> {
     const run = pickFrom(model.runs.filter(isActive), pick)
     if (!run) return
-    await api.ask('stop', { runId: run.id, by: 'me', now: model.now })
+    await api.ask('stop', { runId: run.id, by: 'me', keep: KEEP_NOTHING, now: model.now })
     if (run.status === 'queued') end(run, 'failed', 'Run stopped by user')
     else run.isStopping = true
   }
@@ -326,8 +326,8 @@ function openSystem(t: TestContext) {
       ? ({ status: 'failed', errorCode: 'stopped', errorMessage: 'Run stopped by user' } as const)
       : ({ status: 'success' } as const)
     const openTasks = { status: 'aborted', errorMessage: '' } as const
-    const { now } = model
-    assert.ok(await process.ask('finish', { claim: claimed, outcome, openTasks, now }))
+    const input = { claim: claimed, outcome, openTasks, keep: KEEP_NOTHING, now: model.now }
+    assert.equal(await process.ask('finish', input), 'ended')
     end(run, outcome.status, isStopping ? text : '')
   }
 

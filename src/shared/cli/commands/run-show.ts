@@ -68,12 +68,18 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
     ['Created', formatTime(run.created_at)],
     ['Started', formatTime(run.started_at)],
     ['Time', formatSpan(run.started_at, run.completed_at)],
+    ['Volumes', volumesOf(run)],
     ['Error', run.error_message ?? '', 'bad'],
     ['URL', `${connection.url}/runs/${run.id}/tasks`],
   ])
   if (tasks.length === 0) return fields
   const table = createTable({ columns: COLUMNS, paint, width: terminalWidth(context) })
   return `${fields}\n${table(tasks)}`
+}
+
+function volumesOf({ kept_volumes: kept }: RemoteRun): string {
+  if (!kept) return ''
+  return `${kept.names?.join(', ') ?? ''} kept until ${formatTime(kept.until)}`.trimStart()
 }
 
 function inputsOf({ trigger_input: { inputs = {} } }: RemoteRun): string {
