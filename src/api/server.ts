@@ -20,6 +20,7 @@ import { addRunEventRoutes } from './routes/run-events.js'
 import { addRunLogRoutes } from './routes/run-logs.js'
 import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
+import { addScheduleRoutes } from './routes/schedules.js'
 import { addSeedPassedRoute } from './routes/seed-passed.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
@@ -40,6 +41,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
   addSeedPassedRoute(table, context)
+  addScheduleRoutes(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
   addQueueRoutes(table, context)

@@ -69,6 +69,7 @@ export const ERROR_CODES = [
   'task_not_found',
   'gate_not_found',
   'gate_resolved',
+  'schedule_not_found',
   'queue_full',
   'lease_lost',
   'executor_lost',
