@@ -2,7 +2,7 @@ import { checkAdmission } from '../shared/admission/check-admission.js'
 import { resolveGroup } from '../shared/admission/concurrency-group.js'
 import { enqueueRun, type EnqueueTables } from '../shared/admission/enqueue-run.js'
 import type { createExecutors } from '../shared/db/executors.js'
-import type { Pipelines } from '../shared/db/pipelines.js'
+import type { Pipelines, QueueRules } from '../shared/db/pipelines.js'
 import type { Run } from '../shared/db/runs.js'
 import type { DueSchedule, Schedule, Schedules } from '../shared/db/schedules.js'
 import { nextRun } from '../shared/schedules/next-run.js'
@@ -42,33 +42,49 @@ export function fireSchedule(
   const { schedules } = tables
   const schedule = schedules.find(due.id)
   if (schedule?.nextRunAt !== due.dueAt) return { outcome: 'outdated' }
-  const { pipelineId, triggerInput } = schedule
-  const nextRunAt = nextRun(schedule, now, due.dueAt)
+  const { pipelineId } = schedule
   const checked = checkAdmission(tables, { pipelineId, maxQueueSize, now })
+  const nextRunAt = nextRun(schedule, now, due.dueAt)
   switch (checked.outcome) {
+    case 'pipeline_not_found':
+      throw new Error(`schedule ${due.id} has no pipeline`)
     case 'queue_full':
       return { outcome: 'queue_full', schedule }
     case 'paused':
-      schedules.advance(due, { nextRunAt, lastRunAt: null })
+      goOn(schedules, due, { nextRunAt, lastRunAt: null })
       return { outcome: 'paused', schedule }
-    case 'pipeline_not_found':
-      throw new Error(`schedule ${due.id} has no pipeline`)
     case 'free':
-      break
+      goOn(schedules, due, { nextRunAt, lastRunAt: now })
+      return {
+        ...{ outcome: 'fired', schedule },
+        run: startRun(tables, { schedule, rules: checked.rules, runId, now }),
+      }
   }
-  const { rules } = checked
-  const resolved = {
-    rule: rules.concurrency,
-    ...resolveGroup(pipelineId, rules.concurrency, triggerInput),
-  }
+}
+
+function goOn(
+  schedules: Schedules,
+  due: DueSchedule,
+  next: { nextRunAt: number; lastRunAt: number | null },
+): void {
+  if (!schedules.advance(due, next)) throw new Error(`schedule ${due.id} is not as it was read`)
+}
+
+interface StartRun {
+  schedule: Schedule
+  rules: QueueRules
+  runId: string
+  now: number
+}
+
+function startRun(tables: EnqueueTables, { schedule, rules, runId, now }: StartRun): Run {
+  const { pipelineId, name, triggerInput } = schedule
+  const { concurrency: rule } = rules
   const run = {
     ...{ id: runId, pipelineId, triggerInput, requestId: '' },
     triggerType: 'schedule' as const,
-    triggeredBy: `schedule:${schedule.name}`,
+    triggeredBy: `schedule:${name}`,
   }
-  schedules.advance(due, { nextRunAt, lastRunAt: now })
-  return {
-    ...{ outcome: 'fired', schedule },
-    run: enqueueRun(tables, { run, rules, resolved, now }).run,
-  }
+  const resolved = { rule, ...resolveGroup(pipelineId, rule, triggerInput) }
+  return enqueueRun(tables, { run, rules, resolved, now }).run
 }

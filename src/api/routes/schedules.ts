@@ -6,7 +6,7 @@ import { pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireSchedule } from '../wire/schedule.js'
 
-const enabledSchema = z.strictObject({ enabled: z.boolean().default(false) })
+const enabledSchema = z.strictObject({ enabled: z.boolean().nullish() })
 
 /** Listing the schedules of a pipeline, pausing one and letting it go on. */
 export function addScheduleRoutes({ route }: RouteTable, context: ApiContext): void {
@@ -33,7 +33,7 @@ export function addScheduleRoutes({ route }: RouteTable, context: ApiContext): v
     async (request, response) => {
       const json = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { enabled } = parseBody(enabledSchema, json ?? {})
-      await setScheduleEnabled(context, pathParam(request, 'id'), enabled)
+      await setScheduleEnabled(context, pathParam(request, 'id'), enabled ?? false)
       sendJson(response, 200, { status: 'ok' })
     },
   )
