@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/shared/db/open.js'
 import { runCli } from '../helpers/cli-process.js'
 import { freePort } from '../helpers/free-port.js'
 import { repoPath } from '../helpers/repo.js'
-import { ended, getTasks } from '../helpers/runs.js'
+import { ended, getTasks, trigger } from '../helpers/runs.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 import { tempDir } from '../helpers/temp-dir.js'
 import { until } from '../helpers/until.js'
@@ -92,6 +92,25 @@ test(`${ROUNDS} kills of everything: each time that was due has one run`, async 
     server = await startServer(t, { dir })
     assert.equal((await schedule.settled()).length, round)
   }
+})
+
+test('a schedule that finds the queue full is tried again until there is room', async (t) => {
+  const server = await startServer(t, { args: ['--max-in-flight=1', '--max-queue-size=0'] })
+  const slow = await server.setPipeline(
+    'slow',
+    `export const pipeline = async () => {
+      await runtime.run({ name: 'sleep', command: { path: 'sleep', args: ['300'] } })
+    }`,
+  )
+  const schedule = openSchedule(t, server, await server.setPipeline('timed', CONTENT))
+  const running = await trigger(server, slow)
+  schedule.miss(1_000)
+  await until('it was tried', () => server.log().includes('the queue is full'))
+  assert.equal(schedule.isDue(), true)
+  await server.api(`/api/runs/${running}/stop`, { method: 'POST' })
+  const [run, ...others] = await schedule.settled()
+  assert.equal(others.length, 0)
+  assert.equal((await ended(server, run?.id ?? '')).status, 'success')
 })
 
 test('a server without the feature fires nothing; with it what was due comes once', async (t) => {
