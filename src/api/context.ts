@@ -7,6 +7,7 @@ import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
+import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { createShareLinks } from '../shared/db/share-links.js'
 import { createTasks } from '../shared/db/tasks.js'
@@ -73,6 +74,7 @@ export function createContext(deps: ApiDeps) {
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),
+    schedules: createSchedules(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     shareLinks: createShareLinks(reader),

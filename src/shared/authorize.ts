@@ -27,7 +27,8 @@ export type Action =
   | 'public'
 
 /** What a route does it to: `key` is what the path says, an id or a name, not looked up yet. */
-export type Resource = { kind: 'server' } | { kind: 'pipeline' | 'run' | 'gate'; key: string }
+export type Resource =
+  { kind: 'server' } | { kind: 'pipeline' | 'run' | 'gate' | 'schedule'; key: string }
 
 /** Decides before a handler runs. The answer does not tell whether the resource is there. */
 export type Authorize = (actor: Actor, action: Action, resource: Resource) => boolean

@@ -17,6 +17,7 @@ import { redirect, sendHtml } from '../send.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
+import { setScheduleEnabled } from './schedules.js'
 import { admitRun } from './triggers.js'
 
 const PIPELINE = { kind: 'pipeline', param: 'id' } as const
@@ -26,11 +27,12 @@ const RUN = { kind: 'run', param: 'id' } as const
 export function addPageRoutes(table: RouteTable, context: ApiContext): void {
   addPipelinePages(table, context)
   addPipelineForms(table, context)
+  addScheduleForms(table, context)
   addRunPages(table, context)
 }
 
 function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, pipelines, pipelineInputs, runs, now } = context
+  const { site, config, pipelines, pipelineInputs, schedules, runs, now } = context
   const defaultDriver = config.drivers.default
 
   route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
@@ -69,6 +71,8 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         site,
         pipeline,
         inputs: pipelineInputs.find(id),
+        schedules: schedules.listOf(id),
+        canFire: config.features.includes('schedules'),
         defaultDriver,
         page,
         found: runs.list(page, id),
@@ -113,6 +117,24 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
 function canResume({ config }: ApiContext, run: Run, kept: KeptVolumes | undefined): boolean {
   const staysFor = isTerminal(run.status) ? 0 : config.volumes.keepMs
   return config.features.includes('resume') && (!run.hasUpload || !!kept || staysFor > 0)
+}
+
+function addScheduleForms({ route }: RouteTable, context: ApiContext): void {
+  for (const verb of ['pause', 'unpause'] as const)
+    route(
+      'POST',
+      `/pipelines/:id/schedules/:schedule_id/${verb}`,
+      { action: 'pipeline.pause', resource: PIPELINE },
+      async (request, response) => {
+        const { id } = getPipelineRef(context, pathParam(request, 'id'))
+        // another pipeline's is none of what was asked for
+        const schedule = context.schedules.find(pathParam(request, 'schedule_id'))
+        if (schedule?.pipelineId !== id)
+          throw new AppError('schedule_not_found', 'schedule not found')
+        await setScheduleEnabled(context, schedule.id, verb === 'unpause')
+        redirect(response, 303, `/pipelines/${id}/`)
+      },
+    )
 }
 
 /** The inputs of a submitted form; an empty field means the default. */
