@@ -19,6 +19,8 @@ import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
+import { createSignIn } from './auth/sign-in.js'
+import { createUsers } from '../shared/db/users.js'
 import type { ApiWrites } from './writes.js'
 
 /** What the api is made of; all of it stays the caller's to close. */
@@ -61,6 +63,7 @@ export type ApiContext = ReturnType<typeof createContext>
 
 export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
+  const users = createUsers(reader)
   return {
     ...deps,
     site: createSite(deps.assets, deps.config),
@@ -74,6 +77,8 @@ export function createContext(deps: ApiDeps) {
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     shareLinks: createShareLinks(reader),
+    users,
+    signIn: createSignIn({ ...deps, users }),
     logs: createLogChunks(logsReader),
     spool: openSpool(deps.config.storage.path),
   }

@@ -24,6 +24,8 @@ import { addRunRoutes } from './routes/runs.js'
 import { addSharedRunRoutes } from './routes/shared-runs.js'
 import { addShareLinkRoutes } from './routes/share-links.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
+import { addSignInRoutes } from './routes/sign-in.js'
+import { addSignOutRoutes } from './routes/sign-out.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
 import { addTriggerRoutes } from './routes/triggers.js'
@@ -50,6 +52,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addGateRoutes(table, context)
   addShareLinkRoutes(table, context)
   addSharedRunRoutes(table, context)
+  addSignOutRoutes(table, context)
+  addSignInRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -64,9 +68,9 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(accessLog(deps.logger))
   app.use(securityHeaders())
   app.use(checkPath())
-  app.use(refuseCrossSite())
+  app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
-    access: createAccess(deps),
+    access: createAccess(context),
     authorize: deps.authorize ?? allowEveryone,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })

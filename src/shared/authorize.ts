@@ -1,9 +1,13 @@
+import type { User } from './db/users.js'
+
 /** Who wants something done: whoever sends a request, or a pipeline, by one of its runs. */
 export type Actor =
   /** Nobody has said who it is. */
   | { kind: 'anonymous' }
   /** Knows the password of --basic-auth. */
   | { kind: 'basic'; user: string }
+  /** Has signed in through a provider. */
+  | { kind: 'user'; user: User }
   | { kind: 'pipeline'; id: string }
 
 /** What a route does; every route names one. */
@@ -44,13 +48,23 @@ export function isApprover(actor: Actor, approvers: readonly string[]): boolean 
     case 'anonymous':
       return true
     case 'basic':
-      return (
-        approvers.length === 0 ||
-        [nameOf(actor), actor.user].some((name) => approvers.includes(name))
-      )
+      return isNamed(approvers, [nameOf(actor), actor.user])
+    case 'user': {
+      const { provider, email, userId, nickName } = actor.user
+      // a nick name may look like somebody else's id, and like an address nowhere
+      const names = [email, userId, nickName && `@${nickName}`].filter(Boolean)
+      return isNamed(approvers, [
+        ...(email ? [email] : []),
+        ...names.map((name) => `${provider}:${name}`),
+      ])
+    }
     case 'pipeline':
       return false
   }
+}
+
+function isNamed(approvers: readonly string[], names: readonly string[]): boolean {
+  return approvers.length === 0 || names.some((name) => approvers.includes(name))
 }
 
 /** How the actor is written into a run's record; empty when nobody has signed in. */
@@ -60,6 +74,10 @@ export function nameOf(actor: Actor): string {
       return ''
     case 'basic':
       return `basic:${actor.user}`
+    case 'user': {
+      const { provider, email, userId, name } = actor.user
+      return `${provider}:${email || userId || name}`
+    }
     case 'pipeline':
       return 'triggerPipeline'
   }

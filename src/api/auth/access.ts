@@ -1,7 +1,9 @@
 import type { Request, Response } from 'express'
 import type { Config } from '../../shared/config/config.js'
 import type { Actor } from '../../shared/authorize.js'
+import type { SignIn } from './sign-in.js'
 import { createBasicAccess } from './basic-access.js'
+import { createOauthAccess } from './oauth-access.js'
 
 /** How a server finds out who sends a request. */
 export interface Access {
@@ -17,8 +19,16 @@ export interface Access {
   challenge?(request: Request, response: Response): void
 }
 
-export function createAccess({ config, now }: { config: Config; now: () => number }): Access {
+export interface AccessOptions {
+  config: Config
+  now: () => number
+  /** Where people sign in through providers. */
+  signIn: SignIn | undefined
+}
+
+export function createAccess({ config, now, signIn }: AccessOptions): Access {
   const { basic } = config.auth
   if (basic) return createBasicAccess(basic, now)
+  if (signIn) return createOauthAccess(signIn)
   return { identify: () => ({ kind: 'anonymous' }) }
 }

@@ -5,6 +5,7 @@ import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
 import { renderPipelinesPage } from '../pages/pipelines-page.js'
 import { INPUT_FIELD } from '../pages/trigger-form.js'
+import { siteFor } from '../pages/site.js'
 import { renderRunPage } from '../pages/run-page.js'
 import { readOutputHeads } from '../read-output-head.js'
 import { readPage } from '../read-page.js'
@@ -49,7 +50,17 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         hasInputs: Object.keys(pipelineInputs.find(item.id)).length > 0,
       }))
       const found = { items: withRuns, totalItems }
-      sendHtml(response, 200, renderPipelinesPage({ site, page, search, defaultDriver, found }))
+      sendHtml(
+        response,
+        200,
+        renderPipelinesPage({
+          site: siteFor(site, actorOf(request)),
+          page,
+          search,
+          defaultDriver,
+          found,
+        }),
+      )
     },
   )
 
@@ -63,7 +74,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
       const page = readPage(queryOf(request))
       const props = {
-        site,
+        site: siteFor(site, actorOf(request)),
         pipeline,
         inputs: pipelineInputs.find(id),
         defaultDriver,
@@ -125,7 +136,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     const run = getRun(context, pathParam(request, 'id'))
     const pipeline = getPipelineRef(context, run.pipelineId)
     const page = renderRunPage({
-      site,
+      site: siteFor(site, actorOf(request)),
       run,
       waits: waitReasons.find(run, now()),
       pipeline,

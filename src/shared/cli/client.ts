@@ -2,7 +2,7 @@ import { ReadableStream } from 'node:stream/web'
 import { z } from 'zod'
 import { AppError, errorMessage } from '../errors.js'
 import type { Connection } from './connection.js'
-import { readText } from './read-text.js'
+import { readText } from '../read-response.js'
 import type { StreamedBody } from './workdir/encode-form.js'
 
 /** Text of an error body that is shown. */
