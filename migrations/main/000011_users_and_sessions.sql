@@ -15,8 +15,6 @@ create table users (
   groups text not null,
   -- JSON: the profile as it came
   raw_data text not null,
-  -- what was handed out to somebody before this time is over
-  valid_from integer not null default 0,
   created_at integer not null,
   updated_at integer not null,
   unique (provider, user_id)

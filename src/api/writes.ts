@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createAuthOperations } from './auth/auth-writes.js'
+import { createTokenOperations } from './auth/token-writes.js'
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
 import {
   checkAdmission,
@@ -53,6 +54,7 @@ export function createOperations(db: Db) {
 
   return {
     ...createAuthOperations(db),
+    ...createTokenOperations(db),
 
     /**
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be

@@ -74,6 +74,8 @@ export const ERROR_CODES = [
   'gate_resolved',
   'share_not_found',
   'share_limit',
+  'token_not_found',
+  'token_limit',
   'queue_full',
   'lease_lost',
   'executor_lost',

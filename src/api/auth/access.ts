@@ -2,6 +2,7 @@ import type { Request, Response } from 'express'
 import type { Config } from '../../shared/config/config.js'
 import type { Actor } from '../../shared/authorize.js'
 import type { SignIn } from './sign-in.js'
+import type { TokenReader } from './tokens.js'
 import { createBasicAccess } from './basic-access.js'
 import { createOauthAccess } from './oauth-access.js'
 
@@ -24,11 +25,12 @@ export interface AccessOptions {
   now: () => number
   /** Where people sign in through providers. */
   signIn: SignIn | undefined
+  tokenReader: TokenReader
 }
 
-export function createAccess({ config, now, signIn }: AccessOptions): Access {
+export function createAccess({ config, now, signIn, tokenReader }: AccessOptions): Access {
   const { basic } = config.auth
-  if (basic) return createBasicAccess(basic, now)
-  if (signIn) return createOauthAccess(signIn)
+  if (basic) return createBasicAccess(basic, { tokenReader, now })
+  if (signIn) return createOauthAccess(signIn, { tokenReader, now })
   return { identify: () => ({ kind: 'anonymous' }) }
 }

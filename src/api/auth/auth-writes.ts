@@ -1,6 +1,7 @@
 import type { Db } from '../../shared/db/open.js'
 import { createRuns } from '../../shared/db/runs.js'
 import { createShareLinks, type ShareLink } from '../../shared/db/share-links.js'
+import { createTokens } from '../../shared/db/tokens.js'
 import { createUsers, type Profile, type User } from '../../shared/db/users.js'
 
 /** Links of one run that work at the same time: enough for people, too few to fill a disk. */
@@ -11,6 +12,7 @@ export function createAuthOperations(db: Db) {
   const runs = createRuns(db)
   const shareLinks = createShareLinks(db)
   const users = createUsers(db)
+  const tokens = createTokens(db)
 
   return {
     /** Clears away those whose time is over, of all runs. */
@@ -37,9 +39,10 @@ export function createAuthOperations(db: Db) {
 
     signOut: ({ tokenHash }: { tokenHash: Uint8Array }): void => users.removeSession(tokenHash),
 
-    signOutEverywhere({ user, now }: { user: number; now: number }): void {
+    /** Ends all sessions of a user, and the tokens of the command lines that it has signed in. */
+    signOutEverywhere({ user }: { user: number }): void {
       users.removeSessions(user)
-      users.setValidFrom(user, now)
+      tokens.removeLoginsOf(user)
     },
   }
 }

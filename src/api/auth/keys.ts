@@ -6,11 +6,13 @@ export interface AuthKeys {
   sessions: Buffer
   /** Seals what a browser keeps while somebody signs in. */
   signIns: Buffer
+  /** Signs the tokens of command lines. */
+  tokens: Buffer
 }
 
 /** Derives them from --oauth-session-secret; another secret ends all that they stand for. */
 export function deriveAuthKeys(secret: string): AuthKeys {
   const derive = (purpose: string): Buffer =>
     Buffer.from(hkdfSync('sha256', secret, '', `pocketci ${purpose}`, 32))
-  return { sessions: derive('sessions'), signIns: derive('sign-ins') }
+  return { sessions: derive('sessions'), signIns: derive('sign-ins'), tokens: derive('api tokens') }
 }

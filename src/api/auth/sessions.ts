@@ -59,7 +59,7 @@ export function createSessions({ users, writer, key, isSecure, now }: SessionsOp
       write(response, '', 0)
     },
     async endAll(response, { id }) {
-      await writer.write('signOutEverywhere', { user: id, now: now() })
+      await writer.write('signOutEverywhere', { user: id })
       write(response, '', 0)
     },
   }

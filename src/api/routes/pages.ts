@@ -8,6 +8,7 @@ import { INPUT_FIELD } from '../pages/trigger-form.js'
 import { siteFor } from '../pages/site.js'
 import { renderRunPage } from '../pages/run-page.js'
 import { readOutputHeads } from '../read-output-head.js'
+import { readLife } from '../read-life.js'
 import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -174,7 +175,11 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.share', resource: RUN },
     async (request, response) => {
       const { id: runId } = getRun(context, pathParam(request, 'id'))
-      redirect(response, 303, (await createShareLink(context, request, { runId })).path)
+      redirect(
+        response,
+        303,
+        (await createShareLink(context, request, { runId, lifeMs: readLife(null) })).path,
+      )
     },
   )
 

@@ -18,11 +18,9 @@ export interface Profile {
   rawData: Record<string, unknown>
 }
 
-/** Somebody who has signed in. Times are unix milliseconds. */
+/** Somebody who has signed in. */
 export interface User extends Profile {
   id: number
-  /** What was handed out to them before is over. */
-  validFrom: number
 }
 
 export type Users = ReturnType<typeof createUsers>
@@ -43,10 +41,6 @@ export function createUsers(db: Db) {
     )
     .pluck()
   const byId = db.prepare<[number], Row>(`select ${COLUMNS} from users where id = ?`)
-  const byProvider = db.prepare<[string, string], Row>(
-    `select ${COLUMNS} from users where provider = ? and user_id = ?`,
-  )
-  const setValidFrom = db.prepare<[number, number]>('update users set valid_from = ? where id = ?')
   const insertSession = db.prepare<[Record<string, unknown>]>(
     `insert into sessions (token_hash, user, created_at, expires_at)
      values (@tokenHash, @user, @now, @expiresAt)`,
@@ -74,11 +68,6 @@ export function createUsers(db: Db) {
     },
 
     find: (id: number): User | undefined => fromRow(byId.get(id)),
-    findByProvider: (provider: string, userId: string): User | undefined =>
-      fromRow(byProvider.get(provider, userId)),
-
-    /** Ends what was handed out to a user before. */
-    setValidFrom: (id: number, at: number): void => void setValidFrom.run(at, id),
 
     /** Adds a session and clears away what is over, of this user also all but the newest. */
     addSession(session: NewSession, now: number, keep: number): void {
@@ -105,7 +94,7 @@ export interface NewSession {
 }
 
 const COLUMNS = `id, provider, user_id as userId, email, name, nick_name as nickName,
-  avatar_url as avatarUrl, organizations, groups, raw_data as rawData, valid_from as validFrom`
+  avatar_url as avatarUrl, organizations, groups, raw_data as rawData`
 
 type Row = Omit<User, 'organizations' | 'groups' | 'rawData'> & {
   organizations: string

@@ -1,64 +1,12 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
-import { startTestApi, type TestApi } from '../../helpers/api.js'
-import { freePort } from '../../helpers/free-port.js'
-import {
-  createHttpBrowser,
-  linkOf,
-  type HttpBrowser,
-  type Page,
-} from '../../helpers/http-browser.js'
-import {
-  flagsOf,
-  startSignInProvider,
-  type SignInProvider,
-} from '../../helpers/sign-in-provider.js'
+import { test } from 'node:test'
+import { startTestApi } from '../../helpers/api.js'
+import { createHttpBrowser, linkOf, type HttpBrowser } from '../../helpers/http-browser.js'
+import { startSignInWorld } from '../../helpers/sign-in-world.js'
 import { insertPipeline } from '../../helpers/storage.js'
 
-interface World {
-  api: TestApi
-  provider: SignInProvider
-  browser: HttpBrowser
-  /** From the sign-in page through the provider and back. */
-  signIn(browser?: HttpBrowser, next?: string): Promise<Page>
-  user(browser?: HttpBrowser): Promise<Record<string, unknown>>
-}
-
-async function start(
-  t: TestContext,
-  name: 'github' | 'gitlab',
-  { now, flags = {} }: { now?: () => number; flags?: Record<string, string[]> } = {},
-): Promise<World> {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const provider = await startSignInProvider(t, { callbackUrl: `${url}/auth/${name}/callback` })
-  const api = await startTestApi(t, {
-    flags: {
-      ...flagsOf(name, provider),
-      'oauth-callback-url': [`${url}/`],
-      port: [String(port)],
-      ...flags,
-    },
-    ...(now && { deps: { now } }),
-  })
-  const browser = createHttpBrowser()
-  const title = { github: 'GitHub', gitlab: 'GitLab' }[name]
-  return {
-    ...{ api, provider, browser },
-    async signIn(other = browser, next = '') {
-      const login = await other.open(`${url}/auth/login${next}`)
-      const consent = await other.open(linkOf(login, `Sign in with ${title}`))
-      return other.open(linkOf(consent, 'Authorise'))
-    },
-    async user(other = browser) {
-      const { status, text } = await other.open(`${url}/auth/user`)
-      return { status, ...(JSON.parse(text) as object) }
-    },
-  }
-}
-
 test('GitHub: through its page and back, with the organisations of all pages', async (t) => {
-  const { provider, signIn, user, browser, api } = await start(t, 'github')
+  const { provider, signIn, user, browser, api } = await startSignInWorld(t, 'github')
   provider.says.organizations = Array.from({ length: 205 }, (_, at) => `org-${at}`)
   const page = await signIn()
   assert.equal(page.url, `${api.url}/pipelines/`)
@@ -77,7 +25,7 @@ test('GitHub: through its page and back, with the organisations of all pages', a
 })
 
 test('GitLab: a self-hosted one, with groups', async (t) => {
-  const { provider, signIn, user } = await start(t, 'gitlab')
+  const { provider, signIn, user } = await startSignInWorld(t, 'gitlab')
   provider.says.groups = ['acme', 'acme/deep']
   await signIn()
   assert.equal(provider.asked[0]?.get('scope'), 'read_user openid profile email')
@@ -89,14 +37,14 @@ test('GitLab: a self-hosted one, with groups', async (t) => {
 
 for (const name of ['github', 'gitlab'] as const)
   test(`${name}: an address that nobody has verified is none`, async (t) => {
-    const { provider, signIn, user } = await start(t, name)
+    const { provider, signIn, user } = await startSignInWorld(t, name)
     provider.says.emailVerified = false
     await signIn()
     assert.equal((await user())['email'], '')
   })
 
 test('who denies comes back to the sign-in page, which says that it failed', async (t) => {
-  const { api, browser, user } = await start(t, 'github')
+  const { api, browser, user } = await startSignInWorld(t, 'github')
   const consent = await browser.open(`${api.url}/auth/github`)
   const back = await browser.open(linkOf(consent, 'Deny'))
   assert.equal(back.url, `${api.url}/auth/login?error=auth_failed`)
@@ -106,7 +54,7 @@ test('who denies comes back to the sign-in page, which says that it failed', asy
 
 test('another state, another browser, a code used before, a time that is over: nobody is signed in', async (t) => {
   let time = Date.now()
-  const { api, browser, user } = await start(t, 'github', { now: () => time })
+  const { api, browser, user } = await startSignInWorld(t, 'github', { now: () => time })
   const callbackOf = async (): Promise<string> => {
     const consent = await browser.open(`${api.url}/auth/github`)
     const grant = await browser.open(linkOf(consent, 'Authorise'), { follows: false })
@@ -140,7 +88,7 @@ test('another state, another browser, a code used before, a time that is over: n
 })
 
 test('a page that wants a sign-in is shown after it, and no other server is', async (t) => {
-  const { api, signIn, browser } = await start(t, 'github')
+  const { api, signIn, browser } = await startSignInWorld(t, 'github')
   insertPipeline(api.db, 'p')
   const sent = await browser.open(`${api.url}/pipelines/p/?page=2`)
   assert.match(sent.url, /\/auth\/login\?next=%2Fpipelines%2Fp%2F%3Fpage%3D2$/)
@@ -162,7 +110,7 @@ test('a page that wants a sign-in is shown after it, and no other server is', as
 })
 
 test('programs get 401, pages the sign-in page, and an unknown provider is told apart from neither', async (t) => {
-  const { api } = await start(t, 'github')
+  const { api } = await startSignInWorld(t, 'github')
   const refused = await api.call('GET', '/api/pipelines')
   assert.deepEqual([refused.status, refused.body['error']], [401, 'authentication required'])
   const page = await api.call('GET', '/runs/none/tasks')
@@ -177,7 +125,7 @@ test('programs get 401, pages the sign-in page, and an unknown provider is told 
 })
 
 test('the cookie is opaque, signed and for this server alone; the database has a hash of it', async (t) => {
-  const { api, signIn, user, browser } = await start(t, 'github', {
+  const { api, signIn, user, browser } = await startSignInWorld(t, 'github', {
     flags: { 'secure-cookies': ['true'] },
   })
   await signIn()
@@ -206,7 +154,7 @@ test('the cookie is opaque, signed and for this server alone; the database has a
 })
 
 test('a session that a browser had before is over: nobody can fix the next one', async (t) => {
-  const { api, signIn, user, browser } = await start(t, 'github')
+  const { api, signIn, user, browser } = await startSignInWorld(t, 'github')
   await signIn()
   const first = browser.jar(api.url).get('pocketci_session') ?? ''
   await signIn()
@@ -218,7 +166,7 @@ test('a session that a browser had before is over: nobody can fix the next one',
 
 test('signing out ends one session, everywhere all of them; a day ends each', async (t) => {
   let time = Date.now()
-  const { api, signIn, user, browser } = await start(t, 'github', { now: () => time })
+  const { api, signIn, user, browser } = await startSignInWorld(t, 'github', { now: () => time })
   const others = [createHttpBrowser(), createHttpBrowser(), createHttpBrowser()] as const
   for (const one of [browser, ...others]) await signIn(one)
   const confirm = await browser.open(`${api.url}/auth/logout`)
@@ -239,7 +187,7 @@ test('signing out ends one session, everywhere all of them; a day ends each', as
 })
 
 test('another site signs nobody out, and a link alone does not either', async (t) => {
-  const { api, signIn, user, browser } = await start(t, 'github')
+  const { api, signIn, user, browser } = await startSignInWorld(t, 'github')
   await signIn()
   const forged = { method: 'POST', headers: { origin: 'https://evil.example' } }
   assert.equal((await browser.open(`${api.url}/auth/logout`, forged)).status, 403)
@@ -248,7 +196,7 @@ test('another site signs nobody out, and a link alone does not either', async (t
 })
 
 test('runs are named after whoever started them', async (t) => {
-  const { api, signIn, browser } = await start(t, 'github')
+  const { api, signIn, browser } = await startSignInWorld(t, 'github')
   insertPipeline(api.db, 'p')
   await signIn()
   const { text } = await browser.open(`${api.url}/api/pipelines/p/trigger`, { method: 'POST' })
