@@ -62,8 +62,8 @@ export function createRouteTable(): RouteTable {
               return access.challenge(request, response)
             request.actor = actor
           }
-          if (!authorize(actorOf(request), route.action, resourceOf(route, request)))
-            throw new AppError('access_denied', 'access denied')
+          const reason = authorize(actorOf(request), route.action, resourceOf(route, request))
+          if (reason !== undefined) throw new AppError('access_denied', reason)
           if (!route.limitsOwnBody) checkDeclaredLength(request, maxBodyBytes)
           await route.handler(request, response)
         })

@@ -78,6 +78,8 @@ export const ERROR_CODES = [
   'share_not_found',
   'share_limit',
   'schedule_not_found',
+  'token_not_found',
+  'token_limit',
   'queue_full',
   'lease_lost',
   'executor_lost',

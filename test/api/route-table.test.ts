@@ -42,6 +42,9 @@ const ROUTES: Record<string, Action> = {
   'POST /api/runs/:run_id/share': 'run.share',
   'GET /api/runs/:run_id/shares': 'run.share',
   'DELETE /api/runs/:run_id/shares/:share_id': 'run.share',
+  'POST /api/tokens': 'token.manage',
+  'GET /api/tokens': 'token.manage',
+  'DELETE /api/tokens/:token_id': 'token.manage',
   'GET /share/:token/tasks': 'public',
   'GET /share/:token/logs': 'public',
   'GET /': 'pipeline.list',
@@ -79,7 +82,7 @@ test('every route asks before it does anything; only probes and assets are publi
     deps: {
       authorize: (_actor, action, resource) => {
         asked.push([action, resource])
-        return action === 'public'
+        return action === 'public' ? undefined : 'access denied'
       },
     },
   })

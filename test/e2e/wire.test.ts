@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { startSignInWorld } from '../helpers/sign-in-world.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 import { until } from '../helpers/until.js'
 import { call, runWithWorkdir } from '../helpers/wire-client.js'
@@ -278,6 +279,26 @@ test('share: 200 with a share_path that opens without anything else; an unknown 
   assert.deepEqual([missing.status, JSON.parse(missing.body).message], [404, 'run not found'])
   const unknown = await get('/share/none/tasks')
   assert.deepEqual([unknown.status, JSON.parse(unknown.body).message], [404, 'not found'])
+})
+
+test('device flow: begin 200 with code and login_url, poll 202, then 200 with a token; 404', async (t) => {
+  const { api, browser, signIn } = await startSignInWorld(t, 'github')
+  const begun = await call({ method: 'POST', url: `${api.url}/auth/cli/begin` })
+  assert.equal(begun.status, 200)
+  const { code, login_url: loginUrl } = JSON.parse(begun.body)
+  assert.match(code, /^[0-9a-f]{32}$/)
+  assert.equal(loginUrl, `${api.url}/auth/cli/approve?code=${code}`)
+  const poll = () => call({ method: 'GET', url: `${api.url}/auth/cli/poll?code=${code}` })
+  const pending = await poll()
+  assert.deepEqual([pending.status, JSON.parse(pending.body)], [202, { status: 'pending' }])
+  await signIn()
+  const body = new URLSearchParams({ code })
+  await browser.open(`${api.url}/auth/cli/approve`, { method: 'POST', body })
+  const approved = await poll()
+  assert.equal(approved.status, 200)
+  assert.match(JSON.parse(approved.body).token, /^ey[\w-]+\.[\w-]+\.[\w-]+$/)
+  const again = await poll()
+  assert.deepEqual([again.status, JSON.parse(again.body).error], [404, 'unknown code'])
 })
 
 test('drivers and features: arrays of strings', async () => {

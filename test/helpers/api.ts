@@ -41,7 +41,12 @@ export interface TestApi {
   closing: AbortController
   fetch: (path: string, init?: RequestInit) => Promise<Response>
   /** JSON in, status and JSON (or undefined) out. */
-  call: (method: string, path: string, body?: unknown) => Promise<Answer>
+  call: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<Answer>
   /** Stores a pipeline and answers its id. */
   set(name: string, more?: Record<string, unknown>): Promise<string>
   /** Starts a run and answers its id. */
@@ -131,13 +136,21 @@ export async function startTestApi(
       Date.now() + 3_600_000,
     )
   const seqs = new Map<string, number>()
-  const call = async (method: string, route: string, body?: unknown): Promise<Answer> => {
+  const call = async (
+    method: string,
+    route: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${server.url}${route}`, {
       method,
       redirect: 'manual',
       ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        ? { headers }
+        : {
+            body: JSON.stringify(body),
+            headers: { 'content-type': 'application/json', ...headers },
+          }),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type') === 'application/json'

@@ -8,8 +8,10 @@ import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
 import { renderPipelinesPage } from '../pages/pipelines-page.js'
 import { INPUT_FIELD } from '../pages/trigger-form.js'
+import { siteFor } from '../pages/site.js'
 import { renderRunPage } from '../pages/run-page.js'
 import { readOutputHeads } from '../read-output-head.js'
+import { readLife } from '../read-life.js'
 import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -54,7 +56,17 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         hasInputs: Object.keys(pipelineInputs.find(item.id)).length > 0,
       }))
       const found = { items: withRuns, totalItems }
-      sendHtml(response, 200, renderPipelinesPage({ site, page, search, defaultDriver, found }))
+      sendHtml(
+        response,
+        200,
+        renderPipelinesPage({
+          site: siteFor(site, actorOf(request)),
+          page,
+          search,
+          defaultDriver,
+          found,
+        }),
+      )
     },
   )
 
@@ -68,7 +80,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
       const page = readPage(queryOf(request))
       const props = {
-        site,
+        site: siteFor(site, actorOf(request)),
         pipeline,
         inputs: pipelineInputs.find(id),
         schedules: schedules.listOf(id),
@@ -157,7 +169,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     const pipeline = getPipelineRef(context, run.pipelineId)
     const kept = keptVolumes.find(run.id)
     const page = renderRunPage({
-      site,
+      site: siteFor(site, actorOf(request)),
       run,
       waits: waitReasons.find(run, now()),
       pipeline,
@@ -197,7 +209,11 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.share', resource: RUN },
     async (request, response) => {
       const { id: runId } = getRun(context, pathParam(request, 'id'))
-      redirect(response, 303, (await createShareLink(context, request, { runId })).path)
+      redirect(
+        response,
+        303,
+        (await createShareLink(context, request, { runId, lifeMs: readLife(null) })).path,
+      )
     },
   )
 

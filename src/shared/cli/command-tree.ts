@@ -4,6 +4,7 @@ import { doctorCommand } from './commands/doctor.js'
 import { executeCommand } from './commands/execute.js'
 import { gateLsCommand } from './commands/gate-ls.js'
 import { gateApproveCommand, gateRejectCommand } from './commands/gate-resolve.js'
+import { loginCommand } from './commands/login.js'
 import { lsCommand } from './commands/pipeline-ls.js'
 import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
 import { rmCommand } from './commands/pipeline-rm.js'
@@ -22,6 +23,7 @@ import { runShareCommand, runSharesCommand, runUnshareCommand } from './commands
 import { runShowCommand } from './commands/run-show.js'
 import { runStopCommand } from './commands/run-stop.js'
 import { driversCommand, featuresCommand } from './commands/server-info.js'
+import { tokenCreateCommand, tokenLsCommand, tokenRmCommand } from './commands/token.js'
 import { apiCommand, executorCommand, serverCommand } from './commands/server.js'
 
 /** A command, or a group of them below one word. */
@@ -43,6 +45,7 @@ export const COMMAND_TREE: readonly CommandNode[] = [
   apiCommand,
   executorCommand,
   executeCommand,
+  loginCommand,
   {
     name: 'pipeline',
     summary: 'set, run and manage the pipelines of a server',
@@ -83,6 +86,11 @@ export const COMMAND_TREE: readonly CommandNode[] = [
     name: 'gate',
     summary: 'approve and reject what runs wait for',
     commands: [gateLsCommand, gateApproveCommand, gateRejectCommand],
+  },
+  {
+    name: 'token',
+    summary: 'make, list and revoke tokens for programs',
+    commands: [tokenCreateCommand, tokenLsCommand, tokenRmCommand],
   },
   queueCommand,
   driversCommand,
