@@ -8,6 +8,7 @@ import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSecrets } from '../shared/db/secrets.js'
+import { createShareLinks } from '../shared/db/share-links.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createWaitReasons } from '../shared/db/wait-reasons.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
@@ -74,6 +75,7 @@ export function createContext(deps: ApiDeps) {
     pipelineInputs: createPipelineInputs(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
+    shareLinks: createShareLinks(reader),
     logs: createLogChunks(logsReader),
     spool: openSpool(deps.config.storage.path),
   }

@@ -105,6 +105,7 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     writer: writer.client,
     logWriter: logWriter.client,
     spool: openSpool(path),
+    webhooks: config.webhooks,
     cleanUp,
     // without a server behind it nothing can be left of an earlier one
     ...(options.runsAtStop === 'hand_over' && {

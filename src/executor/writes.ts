@@ -1,4 +1,5 @@
 import type { TaskStatus } from '../shared/contract/statuses.js'
+import type { WebhookResponse } from '../shared/contract/webhook-response.js'
 import { createExecutors, type Executor } from '../shared/db/executors.js'
 import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
@@ -24,6 +25,8 @@ import { createSuspensions, summarize, type Wait } from '../shared/db/suspension
 import { createTasks, type NewTask, type TaskEnd } from '../shared/db/tasks.js'
 import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { createWebhookDedups } from '../shared/db/webhook-dedups.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { triggerRun, type TriggerCall } from './trigger-run.js'
 import { mergePatch } from './steps/merge-patch.js'
 
@@ -48,6 +51,8 @@ export function createOperations(db: Db) {
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
   const suspensions = createSuspensions(db)
+  const dedups = createWebhookDedups(db)
+  const deliveries = createWebhookDeliveries(db)
 
   return {
     register({ executor, now, leaseTtlMs }: Register): void {
@@ -166,6 +171,29 @@ export function createOperations(db: Db) {
       return true
     },
 
+    /**
+     * Whether a run of the pipeline has asked with this key before; the answer is the result of the
+     * journal entries. Undefined: the claim is lost.
+     */
+    webhookDedup(input: WebhookDedup): { isDuplicate: boolean } | undefined {
+      const { claim, pipelineId, keyHash, ttlMs, entries, now } = input
+      if (!runs.isOwned(claim)) return undefined
+      const key = { pipelineId, scope: 'pipeline', keyHash, ownerId: claim.runId } as const
+      const isDuplicate = dedups.take(key, { now, ttlMs }) !== undefined
+      for (const entry of entries)
+        journal.append(
+          claim,
+          entry.kind === 'result' ? { ...entry, value: JSON.stringify(isDuplicate) } : entry,
+        )
+      return { isDuplicate }
+    },
+
+    /** Forgets some webhooks and keys that are too old; answers whether there may be more. */
+    pruneWebhooks({ deliveriesBefore, dedupsBefore }: PruneWebhooks): boolean {
+      const removed = deliveries.prune(deliveriesBefore, PRUNE_BATCH)
+      return dedups.prune(dedupsBefore, PRUNE_BATCH) + removed >= PRUNE_BATCH
+    },
+
     /** The output of a deleted run is removed. */
     purged: ({ runId }: { runId: string }): void => purges.remove(runId),
   }
@@ -219,6 +247,9 @@ export function createOperations(db: Db) {
       case 'gate':
         gates.insert(change.gate, claim.runId, now)
         return
+      case 'respond':
+        deliveries.respond(claim.runId, change.response, now)
+        return
       case 'trigger':
         triggerRun(
           { pipelines, pipelineInputs, runs, tasks, executors, triggered },
@@ -234,6 +265,9 @@ const TIMED_OUT: StopCause = {
   code: 'run_timed_out',
   message: 'the run took longer than the run timeout of its pipeline',
 }
+
+/** Rows that go in one transaction. */
+const PRUNE_BATCH = 200
 
 /** How long a dead executor stays on record. */
 const FORGET_AFTER_MS = 3_600_000
@@ -326,6 +360,8 @@ export type TaskChange =
   | { type: 'secret'; key: string; encryptedValue: Uint8Array }
   /** The run waits for a person. */
   | { type: 'gate'; gate: NewGate }
+  /** It answers whoever has sent its webhook. */
+  | { type: 'respond'; response: WebhookResponse }
   /** It triggers another run. */
   | { type: 'trigger'; call: TriggerCall }
 
@@ -343,4 +379,19 @@ export interface StorageSet {
   value: unknown
   entries: JournalEntry[]
   now: number
+}
+
+export interface WebhookDedup {
+  claim: Claim
+  pipelineId: string
+  keyHash: Uint8Array
+  ttlMs: number
+  /** Intent and result; the operation knows the result's value. */
+  entries: JournalEntry[]
+  now: number
+}
+
+export interface PruneWebhooks {
+  deliveriesBefore: number
+  dedupsBefore: number
 }

@@ -26,6 +26,12 @@ export const configSchema = z.object({
     host: z.string(),
     /** 0 picks a free port. */
     port: z.number().int().min(0).max(65535),
+    /** Peers whose X-Forwarded-For is believed. */
+    trustedProxies: z.array(z.string()),
+  }),
+  /** Who may use the server; everybody when there is nothing. Executors are told nothing of it. */
+  auth: z.object({
+    basic: z.object({ user: z.string(), password: z.string() }).optional(),
   }),
   log: z.object({
     level: z.enum(['debug', 'info', 'warn', 'error']),
@@ -73,6 +79,20 @@ export const configSchema = z.object({
     maxRuns: z.number().int().min(1),
   }),
   features: z.array(z.enum(FEATURES)),
+  webhooks: z.object({
+    /** How long a caller waits for `http.respond()`. */
+    timeoutMs: z.number().int(),
+    /** Deliveries that wait for room in the queue. */
+    maxDeferred: z.number().int().min(0),
+    /** How far a signed time may be from ours. */
+    toleranceMs: z.number().int(),
+    /** How long a key is known that something was sent with. */
+    dedupTtlMs: z.number().int(),
+    /** How long deliveries stay on record. */
+    retentionMs: z.number().int(),
+    /** Pipelines without a webhook secret take webhooks from anybody. */
+    allowsUnsigned: z.boolean(),
+  }),
   secrets: z.object({
     path: z.string(),
     /** Unset: a random key file beside the database. */

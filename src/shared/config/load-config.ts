@@ -11,6 +11,9 @@ type Values = ValuesOf<typeof SERVER_FLAGS>
 
 /** What --max-in-flight means when it is 0 or less. */
 const DEFAULT_MAX_IN_FLIGHT = 10
+/** What --webhook-timeout means when it is 0. */
+const DEFAULT_WEBHOOK_TIMEOUT_MS = 5_000
+const DEFAULT_MAX_DEFERRED = 1_000
 const MB = 1024 * 1024
 
 /**
@@ -45,8 +48,14 @@ function toConfig(values: Values): Config {
   const storagePath = values['storage-sqlite-path']
   const passphrase = values['secrets-sqlite-passphrase']
   const certPath = values['docker-cert-path']
+  const basic = values['basic-auth']
   return {
-    http: { host: values.host, port: values.port },
+    http: {
+      host: values.host,
+      port: values.port,
+      trustedProxies: values['trusted-proxies'] ?? [],
+    },
+    auth: basic ? { basic } : {},
     log: {
       level: values['log-level'],
       format: values['log-format'],
@@ -74,6 +83,16 @@ function toConfig(values: Values): Config {
     },
     volumes: { keepMs: values['keep-volumes'], maxRuns: values['keep-volumes-runs'] },
     features: values['allowed-features'],
+    webhooks: {
+      timeoutMs: values['webhook-timeout'] || DEFAULT_WEBHOOK_TIMEOUT_MS,
+      maxDeferred:
+        values['max-deferred-webhooks'] ??
+        (values['max-queue-size'] === 0 ? 0 : DEFAULT_MAX_DEFERRED),
+      toleranceMs: values['webhook-tolerance'],
+      dedupTtlMs: values['dedup-ttl'],
+      retentionMs: values['webhook-retention'],
+      allowsUnsigned: values['allow-unsigned-webhooks'],
+    },
     secrets: {
       path: values['secrets-sqlite-path'] ?? storagePath,
       ...(passphrase === undefined ? {} : { passphrase }),

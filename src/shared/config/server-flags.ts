@@ -1,3 +1,4 @@
+import { AUTH_FLAGS } from './auth-flags.js'
 import type { FlagTable } from './flag.js'
 import { GLOBAL_FLAGS } from './global-flags.js'
 import {
@@ -22,7 +23,7 @@ export const SERVER_FLAGS = {
     kind: filledText,
     env: 'CI_HOST',
     default: '127.0.0.1',
-    doc: 'address to listen on; there is no sign-in yet, so keep others out before you change it',
+    doc: 'address to listen on; set up sign-in before others can reach it',
     group: 'Server',
   },
   port: {
@@ -60,6 +61,8 @@ export const SERVER_FLAGS = {
     doc: 'how long a stop waits for runs and requests',
     group: 'Server',
   },
+
+  ...AUTH_FLAGS,
 
   driver: {
     kind: driverName,
@@ -166,6 +169,49 @@ export const SERVER_FLAGS = {
     default: '15s',
     doc: 'a run whose executor was silent for so long is taken over by another',
     group: 'Queue',
+  },
+
+  'webhook-timeout': {
+    kind: duration({ min: '0', max: '1h' }),
+    env: 'CI_WEBHOOK_TIMEOUT',
+    default: '5s',
+    doc: 'how long a webhook caller waits for http.respond(); 0 means 5s',
+    group: 'Webhooks',
+  },
+  'max-deferred-webhooks': {
+    kind: integer({ min: 0, max: 1_000_000 }),
+    env: 'CI_MAX_DEFERRED_WEBHOOKS',
+    defaultText: '1000; 0 where --max-queue-size is 0',
+    doc: 'webhooks that are kept while the queue is full, and admitted in their order',
+    group: 'Webhooks',
+  },
+  'webhook-tolerance': {
+    kind: duration({ min: '1s', max: '24h' }),
+    env: 'CI_WEBHOOK_TOLERANCE',
+    default: '5m',
+    doc: 'how far the time that a webhook is signed with may be from the clock of the server',
+    group: 'Webhooks',
+  },
+  'dedup-ttl': {
+    kind: duration({ min: '1s', max: '8760h' }),
+    env: 'CI_DEDUP_TTL',
+    default: '168h',
+    doc: 'how long it is known that a webhook was sent before',
+    group: 'Webhooks',
+  },
+  'webhook-retention': {
+    kind: duration({ min: '1m', max: '8760h' }),
+    env: 'CI_WEBHOOK_RETENTION',
+    default: '168h',
+    doc: 'how long webhooks stay on record, and can be delivered again',
+    group: 'Webhooks',
+  },
+  'allow-unsigned-webhooks': {
+    kind: boolean,
+    env: 'CI_ALLOW_UNSIGNED_WEBHOOKS',
+    default: 'false',
+    doc: 'let anybody start runs of pipelines that have no webhook secret',
+    group: 'Webhooks',
   },
 
   'storage-sqlite-path': {

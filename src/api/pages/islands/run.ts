@@ -66,6 +66,10 @@ getElement('#run-stop-form').addEventListener('submit', (event) => {
   event.preventDefault()
   void stopRun()
 })
+getElement('#run-share-form').addEventListener('submit', (event) => {
+  event.preventDefault()
+  void shareRun()
+})
 
 function follow(): void {
   const events = new EventSource(`/api/runs/${encodeURIComponent(runId)}/events`)
@@ -125,12 +129,28 @@ function showRun({
   waiting.hidden = status !== 'queued'
   if (reason !== undefined) waiting.textContent = `Waiting: ${reason}`
   container.dataset['runActive'] = String(isActive)
+  void refreshGates()
   showElapsed(getElement('#run-header-elapsed'), times)
   const alert = getElement('#run-error-alert')
   alert.hidden = error === ''
   getElement('strong', alert).textContent = status === 'skipped' ? 'Run skipped' : 'Run failed'
   getElement('pre', alert).textContent = error
   document.title = `${LOOKS[status]?.[1] ?? status}: ${document.title.replace(/^\w+: /, '')}`
+}
+
+/** Gates come and go with what the run waits for; not while somebody writes a comment. */
+async function refreshGates(): Promise<void> {
+  try {
+    const response = await fetch(location.href, { headers: { accept: 'text/html' } })
+    if (!response.ok) return
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html')
+    const shown = getElement('#run-gates')
+    const fresh = page.getElementById('run-gates')
+    const hasDraft = [...shown.querySelectorAll('textarea')].some(({ value }) => value !== '')
+    if (fresh && !hasDraft && !shown.contains(document.activeElement)) shown.replaceWith(fresh)
+  } catch {
+    // offline: the banner says so
+  }
 }
 
 /** Not every page has it. */
@@ -239,5 +259,25 @@ async function stopRun(): Promise<void> {
   } catch {
     showToast('Network error - please check your connection', 'error')
     button.disabled = false
+  }
+}
+
+/** Where the clipboard cannot be had, the link is shown to be copied by hand. */
+async function shareRun(): Promise<void> {
+  try {
+    const path = `/api/runs/${encodeURIComponent(runId)}/share`
+    const response = await fetch(path, { method: 'POST' })
+    const body = (await response.json()) as { share_path?: string; error?: string }
+    if (!response.ok || body.share_path === undefined)
+      return showToast(body.error ?? 'An error occurred', 'error')
+    const link = `${location.origin}${body.share_path}${location.hash}`
+    try {
+      await navigator.clipboard.writeText(link)
+      showToast('Share link copied!', 'success')
+    } catch {
+      showToast(link, 'success', { href: link, text: 'Open' })
+    }
+  } catch {
+    showToast('Network error - please check your connection', 'error')
   }
 }
