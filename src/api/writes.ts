@@ -124,7 +124,7 @@ export function createOperations(db: Db) {
      * Puts a run that has ended into the queue again, as its next generation. What its steps came to
      * stands where it may; with `from`, only of those that were asked for before that step.
      */
-    restartRun({ runId, from, maxQueueSize, now }: RestartRun, notes: Notes): RestartResult {
+    restartRun({ runId, from, by, maxQueueSize, now }: RestartRun, notes: Notes): RestartResult {
       const run = runs.find(runId)
       if (!run) return { outcome: 'not_found' }
       if (from === undefined ? run.status !== 'failed' : !isTerminal(run.status))
@@ -143,7 +143,7 @@ export function createOperations(db: Db) {
       gates.forget(runId)
       triggered.forget(runId)
       tasks.setAside(runId, run.generation)
-      runs.restart(runId, tasks.maxStep(runId))
+      runs.restart(runId, { stepBase: tasks.maxStep(runId), by, now })
       return { outcome: 'restarted', hasVolumes }
     },
 
@@ -292,6 +292,8 @@ export interface RestartRun {
   runId: string
   /** A step's number or its absolute path; undefined: the run failed and goes on. */
   from?: number | string | undefined
+  /** Who asked, for the record. */
+  by: string
   maxQueueSize: number
   now: number
 }

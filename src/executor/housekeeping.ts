@@ -44,7 +44,7 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
     'uploads that no run owns': () => sweepSpool(options),
     'old webhooks': () => pruneWebhooks(options),
     'what no run owns': async () => reaper?.reap(),
-    'volumes that were kept long enough': () => giveUpVolumes(options),
+    'volumes that were kept for long enough': () => giveUpVolumes(options),
     'what ended runs have left': () => removeLeftovers(options),
   }
   while (!signal.aborted) {

@@ -60,6 +60,7 @@ const ROUTES: Record<string, Action> = {
   'POST /runs/:id/share': 'run.share',
   'POST /runs/:id/stop': 'run.stop',
   'POST /runs/:id/resume': 'run.resume',
+  'POST /runs/:id/rerun': 'run.resume',
   'POST /runs/:id/retrigger': 'run.retrigger',
 }
 

@@ -47,6 +47,7 @@ export function renderRunPage(props: RunPageProps): string {
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
   const logPath = `/api/runs/${run.id}/logs`
+  const rerunPath = canResume ? `/runs/${run.id}/rerun` : undefined
   return renderPage({
     site,
     title: `${pipeline.name} ${shortId}`,
@@ -122,6 +123,12 @@ export function renderRunPage(props: RunPageProps): string {
               <Elapsed start={run.startedAt} end={run.completedAt} now={now} />
             </span>
           </li>
+          {run.restartedAt !== null && (
+            <li>
+              <span>Restarted</span> <Time at={run.restartedAt} />
+              {run.restartedBy !== '' && <span>{` by ${visibleText(run.restartedBy)}`}</span>}
+            </li>
+          )}
           {kept && !isActive && (
             <li>
               <span>{`Volumes ${visibleText(kept.names?.join(', ') ?? '')} kept until`}</span>{' '}
@@ -161,6 +168,7 @@ export function renderRunPage(props: RunPageProps): string {
               task={task}
               note={noteOf(run, task)}
               head={head}
+              {...(rerunPath && { rerun: { path: rerunPath, isHidden: isActive } })}
               now={now}
             />
           ))}
@@ -172,7 +180,14 @@ export function renderRunPage(props: RunPageProps): string {
           </p>
         )}
         <template id="step-template">
-          <Step logPath={logPath} step={-1} name="" head={EMPTY} now={now} />
+          <Step
+            logPath={logPath}
+            step={-1}
+            name=""
+            head={EMPTY}
+            now={now}
+            {...(rerunPath && { rerun: { path: rerunPath, isHidden: true } })}
+          />
         </template>
       </>
     ),
@@ -193,9 +208,13 @@ interface StepProps {
   note?: string
   head: OutputHead
   now: number
+  /** Where a run is done again from a step. */
+  rerun?: { path: string; isHidden: boolean }
 }
 
-export function Step({ logPath, step, name, task, note = '', head, now }: StepProps) {
+export function Step({ logPath, step, name, task, note = '', head, now, rerun }: StepProps) {
+  // of this generation; the template's may be
+  const canRerun = task ? task.effect !== null : step < 0
   const isConsole = step === 0
   const isOpen = task ? FAILED.has(task.status) || task.status === 'running' : isConsole
   return (
@@ -225,6 +244,13 @@ export function Step({ logPath, step, name, task, note = '', head, now }: StepPr
           Whole log
         </a>
       </p>
+      {rerun && canRerun && (
+        <form class="run-rerun-form" method="post" action={rerun.path} hidden={rerun.isHidden}>
+          <button class="btn" name="from" value={step}>
+            Re-run from here
+          </button>
+        </form>
+      )}
       <div class="log" tabIndex={0} role="region" aria-label={`Output of ${visibleText(name)}`}>
         {visibleText(head.text)}
       </div>

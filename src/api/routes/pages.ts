@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
 import { nameOf } from '../../shared/authorize.js'
 import { isTerminal } from '../../shared/contract/statuses.js'
@@ -21,6 +22,9 @@ import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
 import { setScheduleEnabled } from './schedules.js'
 import { admitRun } from './triggers.js'
+
+/** The number of a step. */
+const rerunFormSchema = z.object({ from: z.coerce.number().int().min(1) })
 
 const PIPELINE = { kind: 'pipeline', param: 'id' } as const
 const RUN = { kind: 'run', param: 'id' } as const
@@ -188,7 +192,20 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.resume', resource: RUN },
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
-      await restartRun(context, id)
+      await restartRun(context, { runId: id, by: nameOf(actorOf(request)) })
+      redirect(response, 303, `/runs/${id}/tasks`)
+    },
+  )
+
+  route(
+    'POST',
+    '/runs/:id/rerun',
+    { action: 'run.resume', resource: RUN },
+    async (request, response) => {
+      const form = await readFormBody(request, context.config.limits.bodyBytes)
+      const { from } = parseBody(rerunFormSchema, Object.fromEntries(form))
+      const { id } = getRun(context, pathParam(request, 'id'))
+      await restartRun(context, { runId: id, by: nameOf(actorOf(request)), from })
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )

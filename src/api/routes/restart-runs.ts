@@ -1,13 +1,15 @@
 import type { Request } from 'express'
 import { z } from 'zod'
+import { nameOf } from '../../shared/authorize.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { getRun, type ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireTriggered } from '../wire/run.js'
+import type { RestartRun } from '../writes.js'
 import { absolutePath } from './tasks.js'
 import { admitRun, refused, serverStopping } from './triggers.js'
 
@@ -29,7 +31,8 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     { action: 'run.resume', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      const hasVolumes = await restartRun(context, runId)
+      const by = nameOf(actorOf(request))
+      const hasVolumes = await restartRun(context, { runId, by })
       logger.info({ audit: 'run.resume', runId }, 'audit')
       sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
@@ -44,7 +47,8 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
       const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { from } = parseBody(rerunSchema, body ?? {})
       const step = typeof from === 'string' ? absolutePath(runId, from) : from
-      const hasVolumes = await restartRun(context, runId, step)
+      const by = nameOf(actorOf(request))
+      const hasVolumes = await restartRun(context, { runId, by, from: step })
       logger.info({ audit: 'run.rerun', runId, from }, 'audit')
       sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
@@ -75,14 +79,13 @@ function toAnswer(runId: string, hasVolumes: boolean) {
  */
 export async function restartRun(
   { config, writer, now, stopping }: ApiContext,
-  runId: string,
-  from?: number | string,
+  { runId, by, from }: Pick<RestartRun, 'runId' | 'by' | 'from'>,
 ): Promise<boolean> {
   if (!config.features.includes('resume'))
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
   const { maxQueueSize } = config.queue
-  const result = await writer.write('restartRun', { runId, from, maxQueueSize, now: now() })
+  const result = await writer.write('restartRun', { runId, from, by, maxQueueSize, now: now() })
   faultPoint('api.run.restarted')
   switch (result.outcome) {
     case 'restarted':

@@ -17,6 +17,8 @@ export function toWireRun(run: Run, reason: WaitReason | undefined, kept?: KeptV
     ...(run.concurrencyGroup && { concurrency_group: run.concurrencyGroup }),
     ...(run.errorMessage && { error_message: run.errorMessage }),
     ...(run.generation > 1 && { generation: run.generation }),
+    ...(run.restartedAt !== null && { restarted_at: formatTime(run.restartedAt) }),
+    ...(run.restartedBy && { restarted_by: run.restartedBy }),
     ...(run.priority !== 'normal' && { priority: run.priority }),
     ...(run.labels.length > 0 && { labels: run.labels }),
     ...(reason && { waiting_reason: describeWait(reason), waiting: toWireReason(reason) }),

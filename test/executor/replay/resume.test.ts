@@ -41,7 +41,7 @@ const restart = (run: TestRun, from?: number | string, hasVolumes = false): void
   const executors = createExecutors(run.main)
   if (!executors.renew('x', Date.now() + 600_000))
     executors.register(executor, Date.now(), Date.now() + 600_000)
-  const input = { runId: RUN, from, maxQueueSize: 1, now: Date.now() }
+  const input = { runId: RUN, from, by: '', maxQueueSize: 1, now: Date.now() }
   const restarted = run.main.transaction(() =>
     createOperations(run.main).restartRun(input, new Map()),
   )()
@@ -309,14 +309,14 @@ test('re-run from a step: what was asked for before it is kept, all else is done
   const results = [{ from: 1 }, { from: 2 }, { from: 99 }].map(
     ({ from }) =>
       createOperations(run.main).restartRun(
-        { runId: RUN, from, maxQueueSize: 1, now: Date.now() },
+        { runId: RUN, from, by: '', maxQueueSize: 1, now: Date.now() },
         new Map(),
       ).outcome,
   )
   assert.deepEqual(results, ['wrong_status', 'wrong_status', 'wrong_status'])
   end(run, { status: 'success' })
   const from = 2 // of the first generation
-  const input = { runId: RUN, from, maxQueueSize: 1, now: Date.now() }
+  const input = { runId: RUN, from, by: '', maxQueueSize: 1, now: Date.now() }
   assert.deepEqual(createOperations(run.main).restartRun(input, new Map()), {
     outcome: 'step_not_found',
   })

@@ -61,6 +61,7 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
     ['Pipeline', await nameOf(connection, run.pipeline_id)],
     ['Status', run.status, toneOf(run.status)],
     ['Generation', run.generation === undefined ? '' : String(run.generation)],
+    ['Restarted', restartOf(run)],
     ['Waits', run.waiting_reason ?? ''],
     ['Trigger', `${run.trigger_type}${by}`],
     ['Arguments', (run.trigger_input.args ?? []).map((arg) => JSON.stringify(arg)).join(' ')],
@@ -75,6 +76,11 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
   if (tasks.length === 0) return fields
   const table = createTable({ columns: COLUMNS, paint, width: terminalWidth(context) })
   return `${fields}\n${table(tasks)}`
+}
+
+function restartOf({ restarted_at: at, restarted_by: by }: RemoteRun): string {
+  if (at === undefined) return ''
+  return `${formatTime(at)}${by ? ` by ${by}` : ''}`
 }
 
 function volumesOf({ kept_volumes: kept }: RemoteRun): string {
