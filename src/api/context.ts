@@ -4,6 +4,8 @@ import { createLogChunks } from '../shared/db/log-chunks.js'
 import { createGates } from '../shared/db/gates.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
+import { createPipelineWebhooks } from '../shared/db/pipeline-webhooks.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSecrets } from '../shared/db/secrets.js'
@@ -70,6 +72,8 @@ export function createContext(deps: ApiDeps) {
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),
+    pipelineWebhooks: createPipelineWebhooks(reader),
+    deliveries: createWebhookDeliveries(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     logs: createLogChunks(logsReader),

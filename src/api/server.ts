@@ -24,6 +24,8 @@ import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
 import { addTriggerRoutes } from './routes/triggers.js'
+import { addDeliveryRoutes } from './routes/deliveries.js'
+import { addWebhookRoute } from './routes/webhooks.js'
 
 export type { ApiDeps } from './context.js'
 
@@ -45,6 +47,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)
   addGateRoutes(table, context)
+  addWebhookRoute(table, context)
+  addDeliveryRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()

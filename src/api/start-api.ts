@@ -7,6 +7,7 @@ import { compilePipeline, stopCompiler } from '../shared/pipeline/compile.js'
 import { loadAssets } from './assets.js'
 import { listen } from './listen.js'
 import { createApi } from './server.js'
+import { keepAdmitting } from './webhooks/keep-admitting.js'
 import type { ApiWrites } from './writes.js'
 
 export interface RunApiOptions {
@@ -51,9 +52,14 @@ export async function runApi(options: RunApiOptions): Promise<void> {
     stopping,
     closing,
   })
+  const admitting = keepAdmitting({
+    ...{ reader: reader.db, writer: writer.client, changes, logger, signal: stopping },
+    maxQueueSize: config.queue.maxQueueSize,
+  })
   await using server = await listen(app, config)
   onReady(server.url)
   await Promise.race([aborted(closing), writer.failed])
+  await admitting
 }
 
 function closingDb<Handle extends { close(): unknown }>(db: Handle): Disposable & { db: Handle } {

@@ -20,7 +20,7 @@ export type Action =
   | 'gate.list'
   | 'gate.resolve'
   | 'server.read'
-  /** Probes and assets: not even sign-in will guard them. */
+  /** Probes, assets, and webhooks, which are signed: not even sign-in will guard them. */
   | 'public'
 
 /** What a route does it to: `key` is what the path says, an id or a name, not looked up yet. */

@@ -28,6 +28,7 @@ export type FaultPoint =
   | 'run.cleaned'
   // the api
   | 'api.run.admitted'
+  | 'api.webhook.admitted'
   | 'api.run.restarted'
 
 interface Fault {

@@ -20,6 +20,7 @@ import {
   toConcurrency,
   toQueueSettings,
 } from '../submitted-queue-rules.js'
+import { checkWebhookFields, toWebhooks, webhookFields } from '../submitted-webhooks.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
@@ -30,6 +31,7 @@ const bodySchema = z.strictObject({
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
+  ...webhookFields,
   ...laterFields,
 })
 type Body = z.infer<typeof bodySchema>
@@ -68,7 +70,8 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
   if (body.resume_enabled === true && !config.features.includes('resume'))
     throw new AppError('request_invalid', 'resume feature is not enabled')
   checkQueueFields(body)
-  checkLaterFields(body, config.features)
+  checkWebhookFields(body, config.features)
+  checkLaterFields(body)
   return contentType
 }
 
@@ -130,6 +133,7 @@ async function store(
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
       ...{ id, input, inputs: program.inputs, concurrency, secrets, driverConfig },
+      webhooks: { responds: program.mayRespond, ...toWebhooks(body, secretKey, id) },
       now: now(),
     }
     const result = await writer.write('setPipeline', set)

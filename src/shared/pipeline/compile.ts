@@ -2,8 +2,8 @@ import { basename, dirname, resolve } from 'node:path'
 import * as esbuild from 'esbuild'
 import { checkSource, SOURCE_FILE } from './check-source.js'
 import { invalidPipeline, type SourcePosition } from './invalid-pipeline.js'
-import type { InputDeclarations } from '../contract/inputs.js'
-import type { CompiledPipeline } from './program.js'
+import { findRespond } from './find-respond.js'
+import type { CompiledPipeline, Program } from './program.js'
 import { readInputs } from './read-inputs.js'
 import { runCompiler } from './run-compiler.js'
 
@@ -39,7 +39,7 @@ export async function compilePipeline(
       plugins: [refuseImports],
     }),
   )
-  const inputs = checkOutline(outline, SOURCE_FILE)
+  const declared = checkOutline(outline, SOURCE_FILE)
 
   const { code, map } = await runCompiler({ sourceBytes, describe }, () =>
     esbuild.transform(source, {
@@ -52,7 +52,7 @@ export async function compilePipeline(
       footer: FOOTER,
     }),
   )
-  return { code, sourceMap: map, inputs }
+  return { code, sourceMap: map, ...declared }
 }
 
 /**
@@ -75,7 +75,7 @@ export async function bundlePipeline(path: string): Promise<CompiledPipeline> {
   const outline = await runCompiler({ sourceBytes: 0, describe }, () =>
     esbuild.build({ ...input, ...OUTLINE }),
   )
-  const inputs = checkOutline(outline, basename(file))
+  const declared = checkOutline(outline, basename(file))
 
   const bundle = await runCompiler({ sourceBytes: 0, describe }, () =>
     esbuild.build({
@@ -89,7 +89,7 @@ export async function bundlePipeline(path: string): Promise<CompiledPipeline> {
       footer: { js: FOOTER },
     }),
   )
-  return { code: outputOf(bundle, '.js'), sourceMap: outputOf(bundle, '.map'), inputs }
+  return { code: outputOf(bundle, '.js'), sourceMap: outputOf(bundle, '.map'), ...declared }
 }
 
 /** The program is an expression, so that evaluating it runs nothing of the author's yet. */
@@ -138,11 +138,11 @@ const refuseImports: esbuild.Plugin = {
   },
 }
 
-/** Answers the inputs that the file declares. */
+/** Answers what the file says about its runs. */
 function checkOutline(
   outline: esbuild.BuildResult<typeof OUTLINE>,
   file: string,
-): InputDeclarations {
+): Omit<CompiledPipeline, keyof Program> {
   const text = outputOf(outline, '.js')
   if (isEmpty(text)) throw invalidPipeline('empty pipeline after transpilation')
 
@@ -154,7 +154,8 @@ function checkOutline(
     throw invalidPipeline(
       `${file} exports nothing named "pipeline": end it with \`export { pipeline }\``,
     )
-  return entry?.exports.includes('inputs') ? readInputs(text) : {}
+  const inputs = entry?.exports.includes('inputs') ? readInputs(text) : {}
+  return { inputs, mayRespond: findRespond(text) }
 }
 
 function isEmpty(text: string): boolean {

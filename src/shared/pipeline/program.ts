@@ -13,4 +13,6 @@ export interface Program {
 /** A program with what its file says about its runs. */
 export interface CompiledPipeline extends Program {
   inputs: InputDeclarations
+  /** It may call `http.respond`; when not, nobody has to wait for that. */
+  mayRespond: boolean
 }
