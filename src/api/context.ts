@@ -9,6 +9,7 @@ import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSecrets } from '../shared/db/secrets.js'
+import { createShareLinks } from '../shared/db/share-links.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createWaitReasons } from '../shared/db/wait-reasons.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
@@ -76,6 +77,7 @@ export function createContext(deps: ApiDeps) {
     deliveries: createWebhookDeliveries(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
+    shareLinks: createShareLinks(reader),
     logs: createLogChunks(logsReader),
     spool: openSpool(deps.config.storage.path),
   }

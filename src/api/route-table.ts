@@ -2,6 +2,7 @@ import type { Express, Request, Response } from 'express'
 import { AppError } from '../shared/errors.js'
 import { limitBodyTime } from './body-time.js'
 import type { Action, Actor, Authorize, Resource } from '../shared/authorize.js'
+import type { Access } from './auth/access.js'
 import { checkDeclaredLength } from './request-body.js'
 import { sendError } from './send.js'
 
@@ -31,6 +32,7 @@ export interface RouteTable {
 }
 
 export interface MountOptions {
+  access: Access
   authorize: Authorize
   maxBodyBytes: number
 }
@@ -44,7 +46,7 @@ export function createRouteTable(): RouteTable {
 
     listRoutes: () => routes.map(({ handler: _handler, ...route }) => route),
 
-    mount(app, { authorize, maxBodyBytes }) {
+    mount(app, { access, authorize, maxBodyBytes }) {
       const shapes = Map.groupBy(routes, ({ path }) => shapeOf(path))
       for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
         const siblings = shapes.get(shapeOf(path)) ?? methods
@@ -54,6 +56,12 @@ export function createRouteTable(): RouteTable {
           if (!route && siblings.some(({ method }) => method === request.method)) return next()
           if (!route?.limitsOwnBody) limitBodyTime(request, response)
           if (!route) return answerOther(request, response, allow)
+          if (route.action !== 'public') {
+            const actor = await access.identify(request, response)
+            if (actor.kind === 'anonymous' && access.challenge)
+              return access.challenge(request, response)
+            request.actor = actor
+          }
           if (!authorize(actorOf(request), route.action, resourceOf(route, request)))
             throw new AppError('access_denied', 'access denied')
           if (!route.limitsOwnBody) checkDeclaredLength(request, maxBodyBytes)
@@ -69,9 +77,16 @@ function shapeOf(path: string): string {
   return path.replaceAll(/:\w+/g, ':')
 }
 
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** Who sends it; set before its handler is called, unless its route is public. */
+    actor?: Actor
+  }
+}
+
 /** Who sends a request. */
-export function actorOf(_request: Request): Actor {
-  return { kind: 'anonymous' }
+export function actorOf({ actor = { kind: 'anonymous' } }: Request): Actor {
+  return actor
 }
 
 /** A path parameter, decoded. */

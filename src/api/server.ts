@@ -1,5 +1,6 @@
 import express, { type Express } from 'express'
 import { allowEveryone } from '../shared/authorize.js'
+import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
 import { checkPath } from './middleware/check-path.js'
@@ -20,6 +21,9 @@ import { addRunEventRoutes } from './routes/run-events.js'
 import { addRunLogRoutes } from './routes/run-logs.js'
 import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
+import { addSharedRunRoutes } from './routes/shared-runs.js'
+import { addShareLinkRoutes } from './routes/share-links.js'
+import { addSeedPassedRoute } from './routes/seed-passed.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
@@ -40,6 +44,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSetPipelineRoute(table, context)
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
+  addSeedPassedRoute(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
   addQueueRoutes(table, context)
@@ -49,6 +54,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addGateRoutes(table, context)
   addWebhookRoute(table, context)
   addDeliveryRoutes(table, context)
+  addShareLinkRoutes(table, context)
+  addSharedRunRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -57,6 +64,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.disable('query parser')
   app.enable('strict routing')
   app.enable('case sensitive routing')
+  app.set('trust proxy', [...deps.config.http.trustedProxies])
 
   app.use(requestId())
   app.use(accessLog(deps.logger))
@@ -64,6 +72,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(checkPath())
   app.use(refuseCrossSite())
   table.mount(app, {
+    access: createAccess(deps),
     authorize: deps.authorize ?? allowEveryone,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { createAuthOperations } from './auth/auth-writes.js'
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
 import {
   checkAdmission,
@@ -23,7 +24,7 @@ import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
-import { createRuns, type Run } from '../shared/db/runs.js'
+import { createRuns, type EarlyEnd, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createPipelineWebhooks } from '../shared/db/pipeline-webhooks.js'
 import { createWebhookDedups } from '../shared/db/webhook-dedups.js'
@@ -63,6 +64,7 @@ export function createOperations(db: Db) {
     ...createDeliveryWrites({
       ...{ pipelines, pipelineInputs, runs, tasks, executors, deliveries, dedups },
     }),
+    ...createAuthOperations(db),
 
     /**
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
@@ -118,6 +120,15 @@ export function createOperations(db: Db) {
       if (upload !== undefined) uploads.insert(run.id, upload)
       if (hasSuperseded) notes.delete(QUEUED)
       return { outcome: 'accepted', run: accepted }
+    },
+
+    /** Records that a job has passed, as a run of its own that nobody executes. False: no such pipeline. */
+    seedPassed({ runId, pipelineId, job, by, requestId, now }: SeedPassed): boolean {
+      if (!pipelines.findRules(pipelineId)) return false
+      const run = { id: runId, pipelineId, triggeredBy: by, requestId, triggerInput: {} }
+      runs.insert({ ...run, triggerType: 'seed' }, now, PASSED)
+      tasks.insertSeeded(runId, job, now)
+      return true
     },
 
     /**
@@ -221,6 +232,8 @@ function mergeRule(
   return { ...(given.mode === undefined ? stored : NO_RULE), ...given }
 }
 
+const PASSED: EarlyEnd = { status: 'success', errorCode: '', errorMessage: '' }
+
 /** The error text of a run that somebody stopped; on the wire. */
 const STOPPED = 'Run stopped by user'
 
@@ -276,6 +289,16 @@ export type Admission =
   /** Somebody has set the pipeline meanwhile: find the group by this rule. */
   | { outcome: 'rule_changed'; rule: ConcurrencyRule }
   | Refusal
+
+export interface SeedPassed {
+  runId: string
+  pipelineId: string
+  job: string
+  /** Who asked, for the record. */
+  by: string
+  requestId: string
+  now: number
+}
 
 export interface RestartRun {
   runId: string

@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../shared/logger.js'
 import type { Db } from '../shared/db/open.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
-import { createRunCleanups } from '../shared/db/run-cleanups.js'
-import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
+import { createRunCleanups, type RunCleanup } from '../shared/db/run-cleanups.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import type { WriterClient } from '../shared/db/writer/writer-client.js'
 import type { Spool } from '../shared/uploads/spool.js'
 import type { LogWrites } from './log-writes.js'
+import type { Reaper } from './reaper.js'
 import type { ExecutorWrites } from './writes.js'
 
 /** How often an executor looks for what is to be removed, and its pause between two parts of it. */
@@ -27,31 +28,28 @@ export interface HousekeepingOptions {
   spool: Spool
   webhooks: { retentionMs: number; dedupTtlMs: number }
   /** Removes the containers and volumes of a run. */
-  cleanUp(runId: string, driver: string): Promise<void>
+  cleanUp(cleanup: RunCleanup): Promise<void>
+  /** Looks for what no run owns; undefined where nothing can be left. */
+  reaper?: Reaper
   logger: Logger
   signal: AbortSignal
 }
 
 /** Removes what ended runs, deleted runs and uploads have left, until its signal aborts. */
 export async function keepHouse(options: HousekeepingOptions): Promise<void> {
-  const { logger, signal } = options
+  const { logger, signal, reaper } = options
+  const chores = {
+    'the output of deleted runs': () => removePurged(options),
+    'uploads that no run owns': () => sweepSpool(options),
+    'old webhooks': () => pruneWebhooks(options),
+    'what no run owns': async () => reaper?.reap(),
+    'what ended runs have left': () => removeLeftovers(options),
+  }
   while (!signal.aborted) {
-    try {
-      await removePurged(options)
-    } catch (error) {
-      logger.warn({ err: error }, 'removing the output of deleted runs failed')
-    }
-    try {
-      await sweepSpool(options)
-    } catch (error) {
-      logger.warn({ err: error }, 'removing uploads that no run owns failed')
-    }
-    try {
-      await pruneWebhooks(options)
-    } catch (error) {
-      logger.warn({ err: error }, 'removing old webhooks failed')
-    }
-    await removeLeftovers(options)
+    for (const [what, chore] of Object.entries(chores))
+      await chore().catch((error: unknown) =>
+        logger.warn({ err: error }, `removing ${what} failed`),
+      )
     await pause(INTERVAL_MS, signal)
   }
 }
@@ -59,10 +57,11 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
 /** What the executor that ended a run did not come to remove, or could not. */
 async function removeLeftovers(options: HousekeepingOptions): Promise<void> {
   const { reader, writer, cleanUp, logger, signal } = options
-  for (const { runId, driver } of createRunCleanups(reader).listDue(Date.now(), CLEANUP_BATCH)) {
+  for (const cleanup of createRunCleanups(reader).listDue(Date.now(), CLEANUP_BATCH)) {
+    const { runId } = cleanup
     if (signal.aborted) return
     try {
-      await cleanUp(runId, driver)
+      await cleanUp(cleanup)
       await writer.write('cleaned', { runId }, { isDurable: false })
       logger.info({ runId }, 'removed what an ended run had left')
     } catch (error) {

@@ -3,6 +3,7 @@ import type { WebhookResponse } from '../shared/contract/webhook-response.js'
 import { createExecutors, type Executor } from '../shared/db/executors.js'
 import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
+import { createInstance } from '../shared/db/instance.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
@@ -15,7 +16,7 @@ import {
   type StopCause,
   type Waiting,
 } from '../shared/db/runs.js'
-import { createRunCleanups } from '../shared/db/run-cleanups.js'
+import { createRunCleanups, type RunCleanup } from '../shared/db/run-cleanups.js'
 import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createSuspensions, summarize, type Wait } from '../shared/db/suspensions.js'
@@ -41,6 +42,7 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const runSecrets = createRunSecrets(db)
   const cleanups = createRunCleanups(db)
+  const instance = createInstance(db)
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
@@ -84,6 +86,19 @@ export function createOperations(db: Db) {
     /** What an ended run has made could not be removed: tried again later. */
     postponeCleanup: ({ runId, dueAt }: { runId: string; dueAt: number }): void =>
       cleanups.postpone(runId, dueAt),
+
+    /** True for one executor within the pause: see reaper.ts. */
+    beginSweep: ({ now, pauseMs }: { now: number; pauseMs: number }): boolean =>
+      instance.beginSweep(now, pauseMs),
+
+    /**
+     * What was found of these runs is to be removed, unless a run has not ended or somebody sees to it
+     * already. Answers for which, and why. Until it is gone none of them can be resumed.
+     */
+    adopt: ({ found, now }: { found: RunCleanup[]; now: number }): Adopted[] =>
+      found
+        .filter((cleanup) => cleanups.adopt(cleanup, now))
+        .map(({ runId }) => ({ runId, reason: runs.find(runId) ? 'run_ended' : 'run_unknown' })),
 
     /** False: the claim is no longer ours, or somebody wants the run stopped. */
     release: ({ claim, waiting, now }: ReleaseRun): boolean => runs.release(claim, waiting, now),
@@ -267,6 +282,12 @@ export interface FinishRun {
   /** What becomes of tasks that have not ended. */
   openTasks: { status: TaskStatus; errorMessage: string }
   now: number
+}
+
+/** A run whose things are nobody's. */
+export interface Adopted {
+  runId: string
+  reason: 'run_ended' | 'run_unknown'
 }
 
 export interface ReleaseRun {

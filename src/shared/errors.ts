@@ -45,6 +45,9 @@ export const ERROR_CODES = [
   'archive_too_large',
   'not_supported_yet',
   'access_denied',
+  'authentication_required',
+  'authentication_failed',
+  'too_many_attempts',
   'server_stopping',
   // pipelines
   'pipeline_not_found',
@@ -72,6 +75,8 @@ export const ERROR_CODES = [
   'signature_invalid',
   'delivery_not_found',
   'delivery_gone',
+  'share_not_found',
+  'share_limit',
   'queue_full',
   'lease_lost',
   'executor_lost',

@@ -103,6 +103,22 @@ test('pause and unpause: 200; a paused pipeline answers a trigger with 409', asy
   assert.equal((await post('/api/pipelines/none/pause')).status, 404)
 })
 
+test('seed passed: 200 with job, run_id, message; 404', async () => {
+  const id = await set('seeded', FAST)
+  const { status, body } = await post(`/api/pipelines/${id}/jobs/unit%20tests/seed-passed`)
+  assert.equal(status, 200, body)
+  const seeded = JSON.parse(body)
+  assert.equal(seeded.pipeline_id, id)
+  assert.equal(seeded.job, 'unit tests')
+  assert.equal(seeded.message, 'job passed status seeded successfully')
+  const run = JSON.parse((await get(`/api/runs/${seeded.run_id}/status`)).body)
+  assert.deepEqual([run.status, run.trigger_type, run.trigger_input], ['success', 'seed', {}])
+  const [task] = JSON.parse((await get(`/api/runs/${seeded.run_id}/tasks`)).body)
+  assert.equal(task.path, `/pipeline/${seeded.run_id}/jobs/unit tests`)
+  assert.deepEqual([task.payload.status, task.payload.seeded], ['success', true])
+  assert.equal((await post('/api/pipelines/none/jobs/build/seed-passed')).status, 404)
+})
+
 test('trigger: 202, run status: 200, run tasks: a bare array, stop: 200', async () => {
   const id = await set('slow', SLOW)
   const { status, body } = await post(`/api/pipelines/${id}/trigger`, {})
@@ -221,6 +237,21 @@ test('gates: a bare array, approve and reject: 200 with the gate, 404, 409', asy
   assert.equal((await post(`/api/gates/${gate.id}/reject`)).status, 409)
   assert.equal((await post('/api/gates/none/approve')).status, 404)
   assert.equal((await get('/api/runs/none/gates')).status, 404)
+})
+
+test('share: 200 with a share_path that opens without anything else; an unknown run is 404', async () => {
+  const id = await set('shared', FAST)
+  const { run_id: runId } = JSON.parse((await post(`/api/pipelines/${id}/trigger`, {})).body)
+  const { status, body } = await post(`/api/runs/${runId}/share`)
+  assert.equal(status, 200)
+  const { share_path: path } = JSON.parse(body)
+  assert.match(path, /^\/share\/[^/]+\/tasks$/)
+  const shown = await get(path)
+  assert.deepEqual([shown.status, shown.headers['content-type']], [200, 'text/html; charset=UTF-8'])
+  const missing = await post('/api/runs/none/share')
+  assert.deepEqual([missing.status, JSON.parse(missing.body).message], [404, 'run not found'])
+  const unknown = await get('/share/none/tasks')
+  assert.deepEqual([unknown.status, JSON.parse(unknown.body).message], [404, 'not found'])
 })
 
 test('drivers and features: arrays of strings', async () => {

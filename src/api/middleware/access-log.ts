@@ -31,9 +31,19 @@ function describeRequest(request: IncomingMessage) {
   return {
     id: request.id,
     method: request.method,
-    path: request.url?.split('?', 1)[0],
-    remote: request.socket.remoteAddress,
+    path: hideToken(request.url?.split('?', 1)[0] ?? ''),
+    remote: addressOf(request),
   }
+}
+
+/** Through proxies that are trusted; express has put it there. */
+function addressOf(request: IncomingMessage & { ip?: string }): string | undefined {
+  return request.ip ?? request.socket.remoteAddress
+}
+
+/** Whoever reads a share link's path in the log could open it. */
+function hideToken(path: string): string {
+  return path.replace(/^(\/share\/)[^/]+/i, '$1***')
 }
 
 function describeResponse(response: ServerResponse) {

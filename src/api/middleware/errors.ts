@@ -20,12 +20,15 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   secret_reserved: { status: 400 },
   secret_missing: { status: 400 },
   signature_invalid: { status: 401 },
+  authentication_required: { status: 401 },
+  authentication_failed: { status: 401 },
   access_denied: { status: 403 },
   pipeline_not_found: { status: 404 },
   run_not_found: { status: 404 },
   task_not_found: { status: 404 },
   gate_not_found: { status: 404 },
   delivery_not_found: { status: 404 },
+  share_not_found: { status: 404 },
   pipeline_paused: { status: 409 },
   pipeline_stopping: { status: 409 },
   run_not_in_flight: { status: 409 },
@@ -34,10 +37,12 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   run_rejected: { status: 409 },
   gate_resolved: { status: 409 },
   delivery_gone: { status: 409 },
+  share_limit: { status: 409 },
   upload_too_slow: { status: 408 },
   body_too_large: { status: 413 },
   archive_too_large: { status: 413 },
   queue_full: { status: 429, retryAfter: 5 },
+  too_many_attempts: { status: 429, retryAfter: 60 },
   not_supported_yet: { status: 501 },
   server_stopping: { status: 503, retryAfter: 5 },
   storage_busy: { status: 503, retryAfter: 5 },
@@ -66,7 +71,9 @@ export function errorHandler(errorPage: ErrorPage): ErrorRequestHandler {
     const exchange = { request, response, errorPage }
     if (known && error instanceof AppError) {
       const more = error.code === 'queue_full' ? error.details : {}
-      return answer(exchange, known, error.code, error.message, more)
+      const { retryAfter } = error.details
+      const when = typeof retryAfter === 'number' ? { ...known, retryAfter } : known
+      return answer(exchange, when, error.code, error.message, more)
     }
     answer(exchange, { status: 500 }, 'internal', 'internal server error')
   }

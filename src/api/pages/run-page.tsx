@@ -43,6 +43,7 @@ export function renderRunPage(props: RunPageProps): string {
   const { site, run, pipeline, waits, steps, omitted, canResume, now } = props
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
+  const logPath = `/api/runs/${run.id}/logs`
   return renderPage({
     site,
     title: `${pipeline.name} ${shortId}`,
@@ -81,7 +82,7 @@ export function renderRunPage(props: RunPageProps): string {
                 <button class="btn">Resume Run</button>
               </form>
             )}
-            {!run.hasUpload && (
+            {!run.hasUpload && run.triggerType !== 'seed' && (
               <form
                 id="run-retrigger-form"
                 method="post"
@@ -94,9 +95,14 @@ export function renderRunPage(props: RunPageProps): string {
             <a class="btn" href={`/api/runs/${run.id}/status`}>
               Run JSON
             </a>
-            <a class="btn" href={`/api/runs/${run.id}/logs`}>
+            <a class="btn" href={logPath}>
               Raw log
             </a>
+            <form id="run-share-form" method="post" action={`/runs/${run.id}/share`}>
+              <button id="share-run-button" class="btn">
+                Share
+              </button>
+            </form>
           </div>
         </div>
         <ul class="meta" aria-label="About this run">
@@ -137,10 +143,10 @@ export function renderRunPage(props: RunPageProps): string {
           data-run={run.id}
           data-run-active={String(isActive)}
         >
-          <Step runId={run.id} step={0} name="Console" head={props.console} now={now} />
+          <Step logPath={logPath} step={0} name="Console" head={props.console} now={now} />
           {steps.map(({ task, head }) => (
             <Step
-              runId={run.id}
+              logPath={logPath}
               step={task.step}
               name={task.name}
               task={task}
@@ -157,7 +163,7 @@ export function renderRunPage(props: RunPageProps): string {
           </p>
         )}
         <template id="step-template">
-          <Step runId={run.id} step={-1} name="" head={EMPTY} now={now} />
+          <Step logPath={logPath} step={-1} name="" head={EMPTY} now={now} />
         </template>
       </>
     ),
@@ -168,18 +174,19 @@ const EMPTY: OutputHead = { text: '', size: 0, isWhole: true }
 const FAILED = new Set(['failure', 'error', 'abort'])
 
 interface StepProps {
-  runId: string
+  /** Where the output of steps is, by `?step=`. */
+  logPath: string
   step: number
   name: string
   /** The console has none. */
   task?: Task
-  /** How it belongs to a run that was resumed. */
+  /** How it came to be there, when this run did not execute it. */
   note?: string
   head: OutputHead
   now: number
 }
 
-function Step({ runId, step, name, task, note = '', head, now }: StepProps) {
+export function Step({ logPath, step, name, task, note = '', head, now }: StepProps) {
   const isConsole = step === 0
   const isOpen = task ? FAILED.has(task.status) || task.status === 'running' : isConsole
   return (
@@ -205,7 +212,7 @@ function Step({ runId, step, name, task, note = '', head, now }: StepProps) {
       </p>
       <p class="hidden-note sub" hidden={head.isWhole}>
         <span class="note">{`Only the beginning is shown; there are ${head.size} bytes.`}</span>{' '}
-        <a class="raw" href={`/api/runs/${runId}/logs?step=${step}`}>
+        <a class="raw" href={`${logPath}?step=${step}`}>
           Whole log
         </a>
       </p>
@@ -216,12 +223,13 @@ function Step({ runId, step, name, task, note = '', head, now }: StepProps) {
   )
 }
 
-function noteOf(run: Run, task: Task): string {
+export function noteOf(run: Run, task: Task): string {
   if (isKept(task, run.stepBase)) return 'kept'
+  if (task.seeded === 1) return 'seeded'
   return task.path.startsWith(`/pipeline/${run.id}/${EARLIER}/`) ? 'earlier' : ''
 }
 
-function Args({ run }: { run: Run }) {
+export function Args({ run }: { run: Run }) {
   const { args = [], jobs = [] } = run.triggerInput
   const shown = [...args.map((arg) => JSON.stringify(arg)), ...jobs.map((job) => `job ${job}`)]
   if (shown.length === 0) return null

@@ -2,7 +2,7 @@ import type { Request } from 'express'
 import { z } from 'zod'
 import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates.js'
 import { AppError } from '../../shared/errors.js'
-import { isApprover, nameOf } from '../../shared/authorize.js'
+import { isApprover, nameOf, UNKNOWN } from '../../shared/authorize.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { parseBody, readFormBody, readJsonBody } from '../request-body.js'
@@ -11,9 +11,6 @@ import { redirect, sendJson } from '../send.js'
 import { toWireGate } from '../wire/gate.js'
 
 const bodySchema = z.strictObject({ comment: z.string().max(4_000).nullish() })
-
-/** Who resolves gates where nobody signs in. */
-const UNKNOWN = 'unknown'
 
 const AUDIT = { approved: 'gate.approve', rejected: 'gate.reject' } as const
 

@@ -6,19 +6,15 @@ import { renderPipelinePage } from '../pages/pipeline-page.js'
 import { renderPipelinesPage } from '../pages/pipelines-page.js'
 import { INPUT_FIELD } from '../pages/trigger-form.js'
 import { renderRunPage } from '../pages/run-page.js'
-import { readOutputHead } from '../read-output-head.js'
+import { readOutputHeads } from '../read-output-head.js'
 import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { redirect, sendHtml } from '../send.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
+import { createShareLink } from './share-links.js'
 import { admitRun } from './triggers.js'
-
-/** What a page has of a run; the script gets the rest. */
-const MAX_STEPS = 200
-const HEAD_BYTES = 16_384
-const PAGE_OUTPUT_BYTES = 262_144
 
 const PIPELINE = { kind: 'pipeline', param: 'id' } as const
 const RUN = { kind: 'run', param: 'id' } as const
@@ -128,23 +124,13 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
   route('GET', '/runs/:id/tasks', { action: 'run.read', resource: RUN }, (request, response) => {
     const run = getRun(context, pathParam(request, 'id'))
     const pipeline = getPipelineRef(context, run.pipelineId)
-    let left = PAGE_OUTPUT_BYTES
-    const readHead = (step: number) => {
-      const maxBytes = Math.min(HEAD_BYTES, left)
-      const head = readOutputHead(logs, { runId: run.id, step, maxBytes })
-      left -= Math.min(head.size, maxBytes)
-      return head
-    }
-    const { items, totalItems } = tasks.listPage(run.id, { page: 1, perPage: MAX_STEPS })
     const page = renderRunPage({
       site,
       run,
       waits: waitReasons.find(run, now()),
       pipeline,
       gates: config.features.includes('gates') ? gates.listOfRun(run.id) : [],
-      console: readHead(0),
-      steps: items.map((task) => ({ task, head: readHead(task.step) })),
-      omitted: totalItems - items.length,
+      ...readOutputHeads({ tasks, logs }, run.id),
       canResume: config.features.includes('resume'),
       now: now(),
     })
@@ -169,6 +155,16 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     async (request, response) => {
       const run = await retrigger(context, request, getRun(context, pathParam(request, 'id')))
       redirect(response, 303, `/runs/${run.id}/tasks`)
+    },
+  )
+
+  route(
+    'POST',
+    '/runs/:id/share',
+    { action: 'run.share', resource: RUN },
+    async (request, response) => {
+      const { id: runId } = getRun(context, pathParam(request, 'id'))
+      redirect(response, 303, (await createShareLink(context, request, { runId })).path)
     },
   )
 

@@ -37,7 +37,7 @@ export function addRunLogRoutes({ route }: RouteTable, context: ApiContext): voi
 }
 
 /** A number of up to 15 digits is a safe integer. */
-function readNumber(query: URLSearchParams, name: string): number | undefined {
+export function readNumber(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
   if (text === null) return undefined
   if (!/^\d{1,15}$/.test(text))

@@ -9,12 +9,14 @@ import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
 import { rmCommand } from './commands/pipeline-rm.js'
 import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
+import { seedPassedCommand } from './commands/pipeline-seed-passed.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
 import { queueCommand } from './commands/queue.js'
 import { runRerunCommand, runResumeCommand, runRetriggerCommand } from './commands/run-again.js'
 import { runLogsCommand } from './commands/run-logs.js'
 import { runLsCommand } from './commands/run-ls.js'
+import { runShareCommand, runSharesCommand, runUnshareCommand } from './commands/run-share.js'
 import { runShowCommand } from './commands/run-show.js'
 import { runStopCommand } from './commands/run-stop.js'
 import { driversCommand, featuresCommand } from './commands/server-info.js'
@@ -51,6 +53,7 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       triggerCommand,
       pauseCommand,
       unpauseCommand,
+      seedPassedCommand,
     ],
   },
   {
@@ -64,6 +67,9 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       runResumeCommand,
       runRerunCommand,
       runRetriggerCommand,
+      runShareCommand,
+      runSharesCommand,
+      runUnshareCommand,
     ],
   },
   {

@@ -26,6 +26,12 @@ export const configSchema = z.object({
     host: z.string(),
     /** 0 picks a free port. */
     port: z.number().int().min(0).max(65535),
+    /** Peers whose X-Forwarded-For is believed. */
+    trustedProxies: z.array(z.string()),
+  }),
+  /** Who may use the server; everybody when there is nothing. Executors are told nothing of it. */
+  auth: z.object({
+    basic: z.object({ user: z.string(), password: z.string() }).optional(),
   }),
   log: z.object({
     level: z.enum(['debug', 'info', 'warn', 'error']),

@@ -27,7 +27,6 @@ export const LATER_FLAGS = {
     group: 'Later versions',
     later: FETCH,
   },
-  'basic-auth': later('CI_BASIC_AUTH', 'username:password that protects the server', LOOPBACK),
 
   'secrets-s3-bucket': s3Secrets('BUCKET', 'keep secrets in this S3 bucket'),
   'secrets-s3-endpoint': s3Secrets('ENDPOINT', 'S3-compatible endpoint'),

@@ -48,8 +48,14 @@ function toConfig(values: Values): Config {
   const storagePath = values['storage-sqlite-path']
   const passphrase = values['secrets-sqlite-passphrase']
   const certPath = values['docker-cert-path']
+  const basic = values['basic-auth']
   return {
-    http: { host: values.host, port: values.port },
+    http: {
+      host: values.host,
+      port: values.port,
+      trustedProxies: values['trusted-proxies'] ?? [],
+    },
+    auth: basic ? { basic } : {},
     log: {
       level: values['log-level'],
       format: values['log-format'],

@@ -1,3 +1,4 @@
+import { AUTH_FLAGS } from './auth-flags.js'
 import type { FlagTable } from './flag.js'
 import { GLOBAL_FLAGS } from './global-flags.js'
 import {
@@ -22,7 +23,7 @@ export const SERVER_FLAGS = {
     kind: filledText,
     env: 'CI_HOST',
     default: '127.0.0.1',
-    doc: 'address to listen on; there is no sign-in yet, so keep others out before you change it',
+    doc: 'address to listen on; set up sign-in before others can reach it',
     group: 'Server',
   },
   port: {
@@ -60,6 +61,8 @@ export const SERVER_FLAGS = {
     doc: 'how long a stop waits for runs and requests',
     group: 'Server',
   },
+
+  ...AUTH_FLAGS,
 
   driver: {
     kind: driverName,

@@ -22,6 +22,7 @@ import type { Page, PageOf } from './pipelines.js'
  * queued → failed (stopped before its claim)
  * queued → skipped (a newer run of its group has superseded it before its claim)
  * accepted as skipped or failed (the concurrency rule of its pipeline ended it)
+ * recorded as success (a seed: nothing is executed)
  * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
  * running → queued (it waits for others without a thread: see suspensions.ts)
  * failed → queued (resumed), success | failed | skipped → queued (run again): the next generation
@@ -88,7 +89,7 @@ export interface NewRun {
 
 /** Ends a run in the moment of its acceptance. */
 export interface EarlyEnd {
-  status: 'skipped' | 'failed'
+  status: 'success' | 'skipped' | 'failed'
   errorCode: string
   errorMessage: string
 }

@@ -70,10 +70,18 @@ function listTiers({ config, kinds, entries }: ServerOptions, secretKey: string)
         kind,
         name,
         entry,
-        start: { ...start(name), executor: { index, capacity, runsAtStop: 'hand_over' } },
+        start: {
+          ...withoutAuth(start(name)),
+          executor: { index, capacity, runsAtStop: 'hand_over' },
+        },
       }
     })
   })
+}
+
+/** Pipelines run beside it, and it signs nobody in. */
+function withoutAuth(start: StartMessage): StartMessage {
+  return { ...start, config: { ...start.config, auth: {} } }
 }
 
 /** Its runs go on at once; should this fail, they go on when their leases run out. */

@@ -247,3 +247,31 @@ describe('run resume, rerun and retrigger', () => {
     assert.equal(api.runs.find(newId)?.status, 'queued')
   })
 })
+
+describe('run share', () => {
+  it('prints a link that works until it is revoked by the id that the list has', async (t) => {
+    const { api, runId, run } = await start(t)
+    const shared = await run('share', runId, '--expires', '2h')
+    assert.equal(shared.code, 0, shared.stderr)
+    const link = shared.stdout.trimEnd()
+    assert.ok(link.startsWith(`${api.url}/share/`))
+    assert.equal((await fetch(link)).status, 200)
+
+    const listed = await run('shares', runId, '--json')
+    const [{ id = '' } = {}] = JSON.parse(listed.stdout) as { id?: string }[]
+    assert.match((await run('shares', runId)).stdout, new RegExp(`^ID +BY +CREATED +UNTIL\n${id} `))
+    const revoked = await run('unshare', runId, id)
+    assert.deepEqual([revoked.code, revoked.stdout], [0, `Link '${id}' is revoked\n`])
+    assert.equal((await fetch(link)).status, 404)
+    const again = await run('unshare', runId, id)
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /the run has no link/)
+  })
+
+  it('says that a run is not there', async (t) => {
+    const { run } = await start(t)
+    const { code, stderr } = await run('share', 'none')
+    assert.equal(code, 1)
+    assert.match(stderr, /could not share run "none": run "none" not found/)
+  })
+})

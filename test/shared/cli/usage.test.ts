@@ -36,7 +36,7 @@ describe('the command line', () => {
     })
 
   it('reports faults of meaning with exit code 1, all of them, indented to the message', async () => {
-    const args = ['--allowed-features', 'x', '--basic-auth', 'me:hunter2', '--secret', 'hunter2']
+    const args = ['--allowed-features', 'x', '--basic-auth', 'hunter2', '--secret', 'hunter2']
     const { code, stderr } = await runCli(['server', ...args])
     assert.equal(code, 1)
     const lines = stderr.trimEnd().split('\n')
@@ -75,7 +75,7 @@ describe('the command line', () => {
       if ('default' in flag && flag.default && flag.default !== 'false')
         assert(help.includes(`default: ${flag.default}`), name)
     }
-    assert(help.includes('CI_BASIC_AUTH, not yet'))
+    assert(help.includes('CI_CACHE_S3_BUCKET, not yet'))
   })
 
   it('shows help on stderr with exit code 80 when a group stands alone', async () => {

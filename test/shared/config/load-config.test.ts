@@ -24,7 +24,7 @@ function faultsOf(given: GivenFlags, env: Environment = {}): string[] {
 describe('the configuration of a server', () => {
   it('has the documented defaults', () => {
     const config = loadConfig({}, {})
-    assert.deepEqual(config.http, { host: '127.0.0.1', port: 8080 })
+    assert.deepEqual(config.http, { host: '127.0.0.1', port: 8080, trustedProxies: [] })
     assert.deepEqual(config.log, { level: 'info', format: 'text', addSource: false })
     assert.equal(config.storage.path, resolve('pocketci.db'))
     assert.deepEqual(config.queue, {
@@ -70,7 +70,7 @@ describe('the configuration of a server', () => {
   it('takes the command line before the environment before the default', () => {
     const env = { CI_PORT: '9000', CI_HOST: '0.0.0.0' }
     const { http } = loadConfig({ port: ['9001'] }, env)
-    assert.deepEqual(http, { host: '0.0.0.0', port: 9001 })
+    assert.deepEqual(http, { host: '0.0.0.0', port: 9001, trustedProxies: [] })
   })
 
   it('takes an empty variable for one that is not set', () => {
@@ -207,4 +207,30 @@ describe('faults of a configuration', () => {
       '--port: expected a whole number from 0 to 65535, got "1\\n2\\u001b[31m"',
     ])
   })
+})
+
+describe('access', () => {
+  it('takes a password that holds colons, and proxies by address, network and name', () => {
+    const { auth, http } = loadConfig(
+      { 'basic-auth': ['me:a:b'], 'trusted-proxies': ['10.0.0.0/8,::1', 'loopback'] },
+      {},
+    )
+    assert.deepEqual(auth, { basic: { user: 'me', password: 'a:b' } })
+    assert.deepEqual(http.trustedProxies, ['10.0.0.0/8', '::1', 'loopback'])
+    assert.deepEqual(loadConfig({}, {}).auth, {})
+  })
+
+  for (const [given, text] of [
+    [{ 'basic-auth': ['hush'] }, /invalid basic auth format: expected 'username:password'/],
+    [{ 'basic-auth': [':hush'] }, /basic auth username and password cannot be empty/],
+    [{ 'basic-auth': ['hush:'] }, /basic auth username and password cannot be empty/],
+    [{ 'trusted-proxies': ['10.0.0.0/33'] }, /expected an address, a network/],
+    [{ 'trusted-proxies': ['example.com'] }, /expected an address, a network/],
+  ] as const)
+    it(`refuses ${JSON.stringify(given)}, and shows no password`, () => {
+      assert.throws(
+        () => loadConfig(given, {}),
+        ({ message }: Error) => text.test(message) && !message.includes('hush'),
+      )
+    })
 })

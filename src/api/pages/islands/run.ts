@@ -66,6 +66,10 @@ getElement('#run-stop-form').addEventListener('submit', (event) => {
   event.preventDefault()
   void stopRun()
 })
+getElement('#run-share-form').addEventListener('submit', (event) => {
+  event.preventDefault()
+  void shareRun()
+})
 
 function follow(): void {
   const events = new EventSource(`/api/runs/${encodeURIComponent(runId)}/events`)
@@ -255,5 +259,25 @@ async function stopRun(): Promise<void> {
   } catch {
     showToast('Network error - please check your connection', 'error')
     button.disabled = false
+  }
+}
+
+/** Where the clipboard cannot be had, the link is shown to be copied by hand. */
+async function shareRun(): Promise<void> {
+  try {
+    const path = `/api/runs/${encodeURIComponent(runId)}/share`
+    const response = await fetch(path, { method: 'POST' })
+    const body = (await response.json()) as { share_path?: string; error?: string }
+    if (!response.ok || body.share_path === undefined)
+      return showToast(body.error ?? 'An error occurred', 'error')
+    const link = `${location.origin}${body.share_path}${location.hash}`
+    try {
+      await navigator.clipboard.writeText(link)
+      showToast('Share link copied!', 'success')
+    } catch {
+      showToast(link, 'success', { href: link, text: 'Open' })
+    }
+  } catch {
+    showToast('Network error - please check your connection', 'error')
   }
 }

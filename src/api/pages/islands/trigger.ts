@@ -22,7 +22,10 @@ async function trigger(form: HTMLFormElement, id: string, name: string): Promise
     const response = await fetch(path, { method: 'POST', ...bodyOf(form) })
     const body = (await response.json()) as { run_id?: string; error?: string }
     if (response.ok)
-      showToast(`${name} triggered successfully`, 'success', `/runs/${body.run_id}/tasks`)
+      showToast(`${name} triggered successfully`, 'success', {
+        href: `/runs/${body.run_id}/tasks`,
+        text: 'Show run',
+      })
     else showToast(body.error ?? 'An error occurred', 'error')
   } catch {
     showToast('Network error - please check your connection', 'error')

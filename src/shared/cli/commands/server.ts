@@ -71,7 +71,7 @@ async function run({ context, given }: CommandCall, name: string, kinds: Kinds):
   })
 }
 
-function listWarnings({ drivers, http }: Config, kinds: Kinds): string[] {
+function listWarnings({ drivers, http, auth }: Config, kinds: Kinds): string[] {
   return [
     ...(drivers.isFallback
       ? [
@@ -83,8 +83,10 @@ function listWarnings({ drivers, http }: Config, kinds: Kinds): string[] {
           'the native driver runs steps on this machine without isolation: set only pipelines that you trust',
         ]
       : []),
-    ...(kinds.includes('api') && !isLoopback(http.host)
-      ? ['there is no sign-in yet: whoever reaches this address can run commands on this machine']
+    ...(kinds.includes('api') && !isLoopback(http.host) && !auth.basic
+      ? [
+          'no sign-in is set up: whoever reaches this address can run commands on this machine; see --basic-auth',
+        ]
       : []),
   ]
 }

@@ -11,7 +11,11 @@ export function getElement<Kind extends Element = HTMLElement>(
 }
 
 /** Shows a message for five seconds. */
-export function showToast(message: string, type: 'success' | 'error', link?: string): void {
+export function showToast(
+  message: string,
+  type: 'success' | 'error',
+  link?: { href: string; text: string },
+): void {
   const toast = document.createElement('div')
   toast.className = `toast is-${type === 'success' ? 'success' : 'failed'}`
   const text = document.createElement('p')
@@ -19,8 +23,8 @@ export function showToast(message: string, type: 'success' | 'error', link?: str
   toast.append(text)
   if (link !== undefined) {
     const anchor = document.createElement('a')
-    anchor.href = link
-    anchor.textContent = 'Show run'
+    anchor.href = link.href
+    anchor.textContent = link.text
     toast.append(anchor)
   }
   getElement('#toast-container').append(toast)
