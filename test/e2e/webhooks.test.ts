@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { freePort } from '../helpers/free-port.js'
 import { ended, getRun } from '../helpers/runs.js'
+import { repoPath } from '../helpers/repo.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 import { tempDir } from '../helpers/temp-dir.js'
 import { until } from '../helpers/until.js'
@@ -187,4 +188,23 @@ test('the command line sets a secret and tries a webhook out', async (t) => {
   assert.equal(await log.text(), 'POST b=c true\n')
   const bad = await server.cli('pipeline', 'trigger', 'hook', '--webhook-header', 'nothing')
   assert.match(bad.stderr, /invalid webhook header "nothing": expected KEY=VALUE/)
+})
+
+test('the example webhook.ts, as its page has it', async (t) => {
+  const server = await startServer(t, { args: ARGS })
+  const file = repoPath('examples/webhook.ts')
+  const set = await server.cli('pipeline', 'set', file, '--webhook-secret', SECRET)
+  const id = /webhooks\/([0-9a-f]{32})/.exec(set.stdout)?.[1] ?? ''
+  const push = (ref: string, after: string) =>
+    send(server, id, { body: JSON.stringify({ ref, after }) })
+  const built = await push('refs/heads/main', '4b825dc')
+  assert.deepEqual([built.status, await built.text()], [202, 'building 4b825dc\n'])
+  for (const [ref, line] of [
+    ['refs/heads/main', 'this commit was built before\n'],
+    ['refs/heads/other', 'not the main branch\n'],
+  ] as const) {
+    const { run_id: runId = '' } = await sent(await push(ref, '4b825dc'))
+    assert.equal((await ended(server, runId)).status, 'success')
+    assert.equal(await (await server.api(`/api/runs/${runId}/logs?step=0`)).text(), line)
+  }
 })

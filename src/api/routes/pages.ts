@@ -66,6 +66,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         site,
         pipeline,
         inputs: pipelineInputs.find(id),
+        hasWebhooks: config.features.includes('webhooks'),
         defaultDriver,
         page,
         found: runs.list(page, id),

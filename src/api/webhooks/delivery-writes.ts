@@ -53,15 +53,16 @@ export function createDeliveryWrites(tables: Tables) {
       if (rules.isPaused) return record(delivery, 'pipeline_paused', { outcome: 'paused' })
 
       admitDeferred({ maxQueueSize, now }, notes)
-      const hasDeferred = deliveries.countDeferred(1) > 0
+      const deferred = countDeferred(maxDeferred, notes)
       const capacity = findRoom({ maxQueueSize, now }, notes)
-      if (capacity.outcome === 'free' && (!hasDeferred || maxDeferred === 0)) {
+      if (capacity.outcome === 'free' && deferred === 0) {
         const run = enqueue({ run: admit.run, rules, resolved, now }, notes)
         if (key) dedups.put(key, now)
         insert(delivery, { outcome: 'accepted', runId: run.id })
         return { outcome: 'accepted', run }
       }
-      if (deliveries.countDeferred(maxDeferred) < maxDeferred) {
+      if (deferred < maxDeferred) {
+        notes.set(DEFERRED, deferred + 1)
         if (key) dedups.put(key, now)
         insert(delivery, { outcome: 'deferred', respondBy: null })
         return { outcome: 'deferred' }
@@ -81,6 +82,13 @@ export function createDeliveryWrites(tables: Tables) {
   /** Starts the runs of webhooks that wait, in their order, while there is room; answers of how many. */
   function admitDeferred({ maxQueueSize, now }: Room, notes: Notes): number {
     let count = 0
+    // most webhooks find nobody before them, or no room: neither needs a look at what waits
+    if (
+      deliveries.countDeferred(1) === 0 ||
+      findRoom({ maxQueueSize, now }, notes).outcome !== 'free'
+    )
+      return count
+    notes.delete(DEFERRED)
     for (const { id, pipelineId, event, requestId } of deliveries.listDeferred(DEFERRED_BATCH)) {
       const rules = pipelines.findRules(pipelineId)
       if (!rules) throw new Error(`delivery ${id} has no pipeline`)
@@ -95,6 +103,13 @@ export function createDeliveryWrites(tables: Tables) {
       deliveries.accept(id, run.id)
       count++
     }
+    return count
+  }
+
+  /** How many wait for room, counted no further than `limit`. */
+  function countDeferred(limit: number, notes: Notes): number {
+    const count = notes.get(DEFERRED) ?? deliveries.countDeferred(limit)
+    notes.set(DEFERRED, count)
     return count
   }
 
@@ -143,6 +158,9 @@ export function createDeliveryWrites(tables: Tables) {
     return { outcome: 'queue_full', inFlight: runs.countRunning(maxInFlight), maxInFlight }
   }
 }
+
+/** A note: how many webhooks wait for room. */
+const DEFERRED = 'deferred webhooks'
 
 /** Runs that one transaction starts of webhooks that wait. */
 const DEFERRED_BATCH = 50
