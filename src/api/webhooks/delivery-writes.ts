@@ -163,7 +163,7 @@ export function createDeliveryWrites(tables: Tables) {
 const DEFERRED = 'deferred webhooks'
 
 /** Runs that one transaction starts of webhooks that wait. */
-const DEFERRED_BATCH = 50
+const DEFERRED_BATCH = 10
 
 /** Who has triggered a run, as it is on the wire. */
 export function triggeredByOf({ provider, eventType }: WebhookInput): string {
