@@ -69,6 +69,8 @@ function accepted({ run, now }: Pick<AdmitRun, 'run' | 'now'>) {
     status: 'queued',
     attempt: 0,
     generation: 1,
+    restartedAt: null,
+    restartedBy: '',
     stepBase: 0,
     hasUpload: false,
     executorId: null,

@@ -1,12 +1,18 @@
+import { z } from 'zod'
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
 import { nameOf } from '../../shared/authorize.js'
+import { isTerminal } from '../../shared/contract/statuses.js'
+import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
+import type { Run } from '../../shared/db/runs.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
 import { renderPipelinesPage } from '../pages/pipelines-page.js'
 import { INPUT_FIELD } from '../pages/trigger-form.js'
+import { siteFor } from '../pages/site.js'
 import { renderRunPage } from '../pages/run-page.js'
 import { readOutputHeads } from '../read-output-head.js'
+import { readLife } from '../read-life.js'
 import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -14,7 +20,11 @@ import { redirect, sendHtml } from '../send.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
+import { setScheduleEnabled } from './schedules.js'
 import { admitRun } from './triggers.js'
+
+/** The number of a step. */
+const rerunFormSchema = z.object({ from: z.coerce.number().int().min(1) })
 
 const PIPELINE = { kind: 'pipeline', param: 'id' } as const
 const RUN = { kind: 'run', param: 'id' } as const
@@ -23,11 +33,12 @@ const RUN = { kind: 'run', param: 'id' } as const
 export function addPageRoutes(table: RouteTable, context: ApiContext): void {
   addPipelinePages(table, context)
   addPipelineForms(table, context)
+  addScheduleForms(table, context)
   addRunPages(table, context)
 }
 
 function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, pipelines, pipelineInputs, runs, now } = context
+  const { site, config, pipelines, pipelineInputs, schedules, runs, now } = context
   const defaultDriver = config.drivers.default
 
   route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
@@ -49,7 +60,17 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         hasInputs: Object.keys(pipelineInputs.find(item.id)).length > 0,
       }))
       const found = { items: withRuns, totalItems }
-      sendHtml(response, 200, renderPipelinesPage({ site, page, search, defaultDriver, found }))
+      sendHtml(
+        response,
+        200,
+        renderPipelinesPage({
+          site: siteFor(site, actorOf(request)),
+          page,
+          search,
+          defaultDriver,
+          found,
+        }),
+      )
     },
   )
 
@@ -63,10 +84,12 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
       const page = readPage(queryOf(request))
       const props = {
-        site,
+        site: siteFor(site, actorOf(request)),
         pipeline,
         inputs: pipelineInputs.find(id),
         hasWebhooks: config.features.includes('webhooks'),
+        schedules: schedules.listOf(id),
+        canFire: config.features.includes('schedules'),
         defaultDriver,
         page,
         found: runs.list(page, id),
@@ -107,6 +130,30 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
     )
 }
 
+/** A working directory has to be there, or, while the run goes on, to stay for a while. */
+function canResume({ config }: ApiContext, run: Run, kept: KeptVolumes | undefined): boolean {
+  const staysFor = isTerminal(run.status) ? 0 : config.volumes.keepMs
+  return config.features.includes('resume') && (!run.hasUpload || !!kept || staysFor > 0)
+}
+
+function addScheduleForms({ route }: RouteTable, context: ApiContext): void {
+  for (const verb of ['pause', 'unpause'] as const)
+    route(
+      'POST',
+      `/pipelines/:id/schedules/:schedule_id/${verb}`,
+      { action: 'pipeline.pause', resource: PIPELINE },
+      async (request, response) => {
+        const { id } = getPipelineRef(context, pathParam(request, 'id'))
+        // another pipeline's is none of what was asked for
+        const schedule = context.schedules.find(pathParam(request, 'schedule_id'))
+        if (schedule?.pipelineId !== id)
+          throw new AppError('schedule_not_found', 'schedule not found')
+        await setScheduleEnabled(context, schedule.id, verb === 'unpause')
+        redirect(response, 303, `/pipelines/${id}/`)
+      },
+    )
+}
+
 /** The inputs of a submitted form; an empty field means the default. */
 function readFields(form: URLSearchParams): GivenInputs {
   const fields = [...form].filter(([name, text]) => name.startsWith(INPUT_FIELD) && text !== '')
@@ -115,7 +162,7 @@ function readFields(form: URLSearchParams): GivenInputs {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, gates, logs, waitReasons, now } = context
+  const { site, config, tasks, gates, logs, waitReasons, keptVolumes, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -125,14 +172,16 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
   route('GET', '/runs/:id/tasks', { action: 'run.read', resource: RUN }, (request, response) => {
     const run = getRun(context, pathParam(request, 'id'))
     const pipeline = getPipelineRef(context, run.pipelineId)
+    const kept = keptVolumes.find(run.id)
     const page = renderRunPage({
-      site,
+      site: siteFor(site, actorOf(request)),
       run,
       waits: waitReasons.find(run, now()),
       pipeline,
       gates: config.features.includes('gates') ? gates.listOfRun(run.id) : [],
       ...readOutputHeads({ tasks, logs }, run.id),
-      canResume: config.features.includes('resume'),
+      canResume: canResume(context, run, kept),
+      kept,
       now: now(),
     })
     sendHtml(response, 200, page)
@@ -144,7 +193,20 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.resume', resource: RUN },
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
-      await restartRun(context, id)
+      await restartRun(context, { runId: id, by: nameOf(actorOf(request)) })
+      redirect(response, 303, `/runs/${id}/tasks`)
+    },
+  )
+
+  route(
+    'POST',
+    '/runs/:id/rerun',
+    { action: 'run.resume', resource: RUN },
+    async (request, response) => {
+      const form = await readFormBody(request, context.config.limits.bodyBytes)
+      const { from } = parseBody(rerunFormSchema, Object.fromEntries(form))
+      const { id } = getRun(context, pathParam(request, 'id'))
+      await restartRun(context, { runId: id, by: nameOf(actorOf(request)), from })
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )
@@ -165,7 +227,11 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.share', resource: RUN },
     async (request, response) => {
       const { id: runId } = getRun(context, pathParam(request, 'id'))
-      redirect(response, 303, (await createShareLink(context, request, { runId })).path)
+      redirect(
+        response,
+        303,
+        (await createShareLink(context, request, { runId, lifeMs: readLife(null) })).path,
+      )
     },
   )
 

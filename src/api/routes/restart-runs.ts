@@ -1,14 +1,16 @@
 import type { Request } from 'express'
 import { z } from 'zod'
+import { nameOf } from '../../shared/authorize.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { getRun, type ApiContext } from '../context.js'
 import { refused, serverStopping } from '../refusals.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireTriggered } from '../wire/run.js'
+import type { RestartRun } from '../writes.js'
 import { absolutePath } from './tasks.js'
 import { admitRun } from './triggers.js'
 
@@ -30,9 +32,10 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     { action: 'run.resume', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      await restartRun(context, runId)
+      const by = nameOf(actorOf(request))
+      const hasVolumes = await restartRun(context, { runId, by })
       logger.info({ audit: 'run.resume', runId }, 'audit')
-      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+      sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
 
@@ -44,9 +47,11 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
       const runId = pathParam(request, 'run_id')
       const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { from } = parseBody(rerunSchema, body ?? {})
-      await restartRun(context, runId, typeof from === 'string' ? absolutePath(runId, from) : from)
+      const step = typeof from === 'string' ? absolutePath(runId, from) : from
+      const by = nameOf(actorOf(request))
+      const hasVolumes = await restartRun(context, { runId, by, from: step })
       logger.info({ audit: 'run.rerun', runId, from }, 'audit')
-      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+      sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
 
@@ -63,27 +68,31 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
   )
 }
 
+function toAnswer(runId: string, hasVolumes: boolean) {
+  return { run_id: runId, status: 'resuming', ...(hasVolumes && { volumes: 'kept' }) }
+}
+
 /**
  * Puts a run that has ended into the queue again: one that failed, or any from a step (its number or
  * absolute path). Throws `access_denied`, `server_stopping`, `run_not_found`, `run_not_resumable`,
- * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed.
+ * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed. True: its volumes were
+ * kept for it.
  */
 export async function restartRun(
   context: ApiContext,
-  runId: string,
-  from?: number | string,
-): Promise<void> {
+  { runId, by, from }: Pick<RestartRun, 'runId' | 'by' | 'from'>,
+): Promise<boolean> {
   const { config, writer, now, stopping } = context
   if (!config.features.includes('resume'))
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
   const { maxQueueSize } = config.queue
   checkDelivery(context, getRun(context, runId))
-  const result = await writer.write('restartRun', { runId, from, maxQueueSize, now: now() })
+  const result = await writer.write('restartRun', { runId, from, by, maxQueueSize, now: now() })
   faultPoint('api.run.restarted')
   switch (result.outcome) {
     case 'restarted':
-      return
+      return result.hasVolumes
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
     case 'wrong_status':

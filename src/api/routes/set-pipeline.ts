@@ -54,6 +54,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const body = parseBody(bodySchema, json ?? {})
       const contentType = check(body, config)
       const program = await compile(body.content, { contentType: contentType || 'ts' })
+      checkSchedules(program, config)
       const pipeline = await store(context, { name, body, contentType, program })
       logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
       sendJson(response, 200, describePipeline(context, pipeline))
@@ -95,6 +96,12 @@ function checkContentType(given: string): '' | 'ts' | 'js' {
   }
 }
 
+/** Better than schedules that nobody fires. */
+function checkSchedules({ schedules }: CompiledPipeline, { features }: Config): void {
+  if (Object.keys(schedules).length > 0 && !features.includes('schedules'))
+    throw new AppError('request_invalid', 'schedules feature is not enabled')
+}
+
 interface Submission {
   name: string
   body: Body
@@ -120,6 +127,8 @@ async function store(
     isResumeEnabled: body.resume_enabled ?? undefined,
     ...toQueueSettings(body),
   }
+  const { inputs, schedules, mayRespond } = program
+  const declarations = { inputs, schedules, mayRespond }
   const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
@@ -132,8 +141,8 @@ async function store(
     }))
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
-      ...{ id, input, inputs: program.inputs, concurrency, secrets, driverConfig },
-      webhooks: { responds: program.mayRespond, ...toWebhooks(body, secretKey, id) },
+      ...{ id, input, declarations, concurrency, secrets, driverConfig },
+      webhooks: toWebhooks(body, secretKey, id),
       now: now(),
     }
     const result = await writer.write('setPipeline', set)
