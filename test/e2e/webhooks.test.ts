@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { openDatabase } from '../../src/shared/db/open.js'
 import { freePort } from '../helpers/free-port.js'
 import { ended, getRun } from '../helpers/runs.js'
 import { repoPath } from '../helpers/repo.js'
@@ -156,6 +157,55 @@ test('an api that dies right after it took a webhook has taken it, once', async 
   assert.equal((await ended(server, runId)).status, 'success')
   const list = await server.api(`/api/pipelines/${id}/runs`)
   assert.equal(((await list.json()) as { total_items: number }).total_items, 1)
+})
+
+/** How many webhooks; `npm run test:long` sends more. */
+const STORM = process.env['POCKETCI_TEST_LONG'] ? 1_000 : 200
+
+test(`everything is killed during ${STORM} webhooks: each 2xx has one run, and so has what is sent again`, async (t) => {
+  const dir = tempDir(t)
+  const args = [...ARGS, `--port=${await freePort()}`, '--max-in-flight=2', '--max-queue-size=20']
+  const first = await startServer(t, { dir, args })
+  const id = await first.setPipeline('hook', 'export const pipeline = async () => {}', {
+    webhook_secret: SECRET,
+  })
+  const names = Array.from({ length: STORM }, (_, n) => `d${n}`)
+  const answered = new Set<string>()
+  let next = 0
+  const work = async (server: TestServer): Promise<void> => {
+    for (let name = names[next++]; name !== undefined; name = names[next++]) {
+      const response = await send(server, id, { delivery: name }).catch(() => undefined)
+      if (!response) continue
+      assert.equal(response.status, 202)
+      await response.arrayBuffer().then(
+        () => answered.add(name),
+        () => undefined,
+      )
+      if (answered.size === STORM / 2) await first.killTree()
+    }
+  }
+  await Promise.all(Array.from({ length: 20 }, () => work(first)))
+  assert.ok(answered.size >= STORM / 2 && answered.size < STORM, `${answered.size} were answered`)
+
+  const second = await startServer(t, { dir, args })
+  next = 0
+  await Promise.all(Array.from({ length: 20 }, () => work(second)))
+  assert.equal(answered.size, STORM)
+  const found = await until('all have run', async () => {
+    const runs = await second.api(`/api/pipelines/${id}/runs?per_page=1`)
+    const { total_items: total } = (await runs.json()) as { total_items: number }
+    const queue = await second.api('/api/queue?per_page=1')
+    const { deferred_webhooks: waiting } = (await queue.json()) as { deferred_webhooks: number }
+    return waiting === 0 ? total : undefined
+  })
+  assert.equal(found, STORM)
+  const db = openDatabase(second.storage, { mode: 'read' })
+  t.after(() => db.close())
+  const taken = db
+    .prepare("select count(distinct run_id) from webhook_deliveries where outcome = 'accepted'")
+    .pluck()
+    .get()
+  assert.equal(taken, STORM)
 })
 
 test('the command line sets a secret and tries a webhook out', async (t) => {

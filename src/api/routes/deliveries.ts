@@ -4,6 +4,7 @@ import type { Delivery } from '../../shared/db/webhook-deliveries.js'
 import { AppError } from '../../shared/errors.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { renderDeliveriesPage } from '../pages/deliveries-page.js'
+import { siteFor } from '../pages/site.js'
 import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { redirect, sendHtml, sendJson } from '../send.js'
@@ -53,7 +54,8 @@ export function addDeliveryRoutes({ route }: RouteTable, context: ApiContext): v
     const pipeline = getPipelineRef(context, pathParam(request, 'id'))
     const page = readPage(queryOf(request))
     const found = deliveries.list(pipeline.id, page)
-    sendHtml(response, 200, renderDeliveriesPage({ site: context.site, pipeline, page, found }))
+    const site = siteFor(context.site, actorOf(request))
+    sendHtml(response, 200, renderDeliveriesPage({ site, pipeline, page, found }))
   })
 
   route('POST', '/pipelines/:id/deliveries/:delivery/redeliver', RUN, async (request, response) => {
