@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Feature } from '../shared/config/config.js'
 import { AppError } from '../shared/errors.js'
 
 /**
@@ -7,17 +6,13 @@ import { AppError } from '../shared/errors.js'
  * asking for something with one is refused, not ignored.
  */
 export const laterFields = {
-  webhook_secret: z.string().nullish(),
   rbac_expression: z.string().nullish(),
 } as const
 
 type LaterFields = z.infer<z.ZodObject<typeof laterFields>>
 
 /** Throws `request_invalid` for the first field that asks for something. */
-export function checkLaterFields(body: LaterFields, features: readonly Feature[]): void {
-  if (body.webhook_secret && !features.includes('webhooks'))
-    throw new AppError('request_invalid', 'webhooks feature is not enabled')
-  if (body.webhook_secret) throw later('webhook_secret', 'webhooks')
+export function checkLaterFields(body: LaterFields): void {
   if (body.rbac_expression) throw later('rbac_expression', 'sign-in and permissions')
 }
 

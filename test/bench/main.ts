@@ -15,6 +15,7 @@ import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
 import { benchTriggers } from './triggers.js'
 import { benchUpload } from './upload.js'
+import { benchWebhooks } from './webhooks.js'
 
 /**
  * `npm run bench`: medians beside the same work done bare, in one table and as JSON.
@@ -26,6 +27,7 @@ const BENCHES = {
   'first-instruction': benchFirstInstruction,
   runs: benchRuns,
   triggers: benchTriggers,
+  webhooks: benchWebhooks,
   'loud-step': benchLoudStep,
   'docker-step': benchDockerStep,
   'docker-loud-step': benchLoudDockerStep,

@@ -7,7 +7,7 @@ import { showRun } from './runs.js'
 
 /** What is under way, what waits and why, and who could take it. */
 export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { runs, executors, pipelines, now } = context
+  const { runs, executors, pipelines, deliveries, now } = context
   const show = (run: Run) => ({
     ...showRun(context, run),
     pipeline_name: pipelines.findName(run.pipelineId) ?? '',
@@ -20,6 +20,7 @@ export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void
       total_running: runs.countRunning(MAX_COUNT),
       total_queued: runs.countQueued(MAX_COUNT),
       total_suspended: runs.countSuspended(),
+      deferred_webhooks: deliveries.countDeferred(MAX_COUNT),
       capacity: executors.totalCapacity(now()),
       executors: executors.listAlive(now()).map(({ id, host, labels, capacity, inFlight }) => ({
         ...{ id, host, labels, capacity },

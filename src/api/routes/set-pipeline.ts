@@ -20,6 +20,7 @@ import {
   toConcurrency,
   toQueueSettings,
 } from '../submitted-queue-rules.js'
+import { checkWebhookFields, toWebhooks, webhookFields } from '../submitted-webhooks.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
@@ -30,6 +31,7 @@ const bodySchema = z.strictObject({
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
+  ...webhookFields,
   ...laterFields,
 })
 type Body = z.infer<typeof bodySchema>
@@ -69,7 +71,8 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
   if (body.resume_enabled === true && !config.features.includes('resume'))
     throw new AppError('request_invalid', 'resume feature is not enabled')
   checkQueueFields(body)
-  checkLaterFields(body, config.features)
+  checkWebhookFields(body, config.features)
+  checkLaterFields(body)
   return contentType
 }
 
@@ -124,8 +127,8 @@ async function store(
     isResumeEnabled: body.resume_enabled ?? undefined,
     ...toQueueSettings(body),
   }
-  const { inputs, schedules } = program
-  const declarations = { inputs, schedules }
+  const { inputs, schedules, mayRespond } = program
+  const declarations = { inputs, schedules, mayRespond }
   const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
@@ -139,6 +142,7 @@ async function store(
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
       ...{ id, input, declarations, concurrency, secrets, driverConfig },
+      webhooks: toWebhooks(body, secretKey, id),
       now: now(),
     }
     const result = await writer.write('setPipeline', set)

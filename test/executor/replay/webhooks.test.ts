@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOperations } from '../../../src/executor/writes.js'
+import { createGates } from '../../../src/shared/db/gates.js'
+import { createSecrets } from '../../../src/shared/db/secrets.js'
+import { encryptSecret } from '../../../src/shared/secrets/cipher.js'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { createWebhookDedups } from '../../../src/shared/db/webhook-dedups.js'
 import { createWebhookDeliveries } from '../../../src/shared/db/webhook-deliveries.js'
 import { hashKey } from '../../../src/shared/webhooks/event-expressions.js'
-import { createAttempts, RUN, type TestRun } from '../../helpers/attempts.js'
+import { createAttempts, MASTER_KEY, RUN, type TestRun } from '../../helpers/attempts.js'
 
 const attempts = createAttempts()
 const SUCCESS = { status: 'success' }
@@ -166,6 +169,37 @@ test('a webhook that is no longer stored is an error, not an empty one', async (
   run.main.prepare('delete from webhook_deliveries').run()
   assert.deepEqual(await run.attempt(), SUCCESS)
   assert.deepEqual(linesOf(run), ['webhook delivery d is no longer stored'])
+})
+
+test('the code of a fork gets no secrets until a person approves, and again after a resume', async (t) => {
+  const fork = (head: number): string =>
+    JSON.stringify({ pull_request: { head: { repo: { id: head } }, base: { repo: { id: 1 } } } })
+  const source = pipeline(`
+    const use = () => runtime.run({ name: 'say', command: { path: 'say', args: ['x'] }, env: { A: 'secret:A' } })
+      .then(() => console.log('used'), (error) => console.log(error.message))
+    await use()
+    await orchestration.gate('secrets')
+    await use()`)
+  const withheld =
+    'failed to load secrets for task "say": secret "A" is withheld: the run is for a pull request from a fork, and nobody has approved a gate of it'
+  for (const [head, expected] of [
+    [2, [withheld, 'used']],
+    [1, ['used', 'used']],
+  ] as const) {
+    const run = await attempts.open(t, source)
+    deliver(run, fork(head))
+    const encryptedValue = encryptSecret(MASTER_KEY, 'pipeline/p', 'A', 'abcdefgh')
+    createSecrets(run.main).upsert({ scope: 'pipeline/p', key: 'A', encryptedValue }, 1)
+    assert.equal((await run.attempt()).status, 'waiting')
+    const gates = createGates(run.main)
+    const gate = gates.findNumber(RUN, 1)
+    gates.resolve(gate?.id ?? '', { status: 'approved', by: 'ann', comment: '' }, 2)
+    assert.deepEqual(await run.attempt(), SUCCESS)
+    assert.deepEqual(linesOf(run), expected)
+    gates.forget(RUN)
+    assert.equal(gates.hasApproved(RUN), false)
+    assert.equal(gates.listOfRun(RUN)[0]?.approvedBy, 'ann')
+  }
 })
 
 test('an executor may die at every operation of a run that asks and answers', async (t) => {
