@@ -24,6 +24,7 @@ import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
 import { addSharedRunRoutes } from './routes/shared-runs.js'
 import { addShareLinkRoutes } from './routes/share-links.js'
+import { addSeedPassedRoute } from './routes/seed-passed.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSignInRoutes } from './routes/sign-in.js'
 import { addSignOutRoutes } from './routes/sign-out.js'
@@ -45,6 +46,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSetPipelineRoute(table, context)
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
+  addSeedPassedRoute(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
   addQueueRoutes(table, context)

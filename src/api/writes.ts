@@ -24,7 +24,7 @@ import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
-import { createRuns, type Run } from '../shared/db/runs.js'
+import { createRuns, type EarlyEnd, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createTasks } from '../shared/db/tasks.js'
@@ -107,6 +107,15 @@ export function createOperations(db: Db) {
       if (upload !== undefined) uploads.insert(run.id, upload)
       if (hasSuperseded) notes.delete(QUEUED)
       return { outcome: 'accepted', run: accepted }
+    },
+
+    /** Records that a job has passed, as a run of its own that nobody executes. False: no such pipeline. */
+    seedPassed({ runId, pipelineId, job, by, requestId, now }: SeedPassed): boolean {
+      if (!pipelines.findRules(pipelineId)) return false
+      const run = { id: runId, pipelineId, triggeredBy: by, requestId, triggerInput: {} }
+      runs.insert({ ...run, triggerType: 'seed' }, now, PASSED)
+      tasks.insertSeeded(runId, job, now)
+      return true
     },
 
     /**
@@ -213,6 +222,8 @@ function mergeRule(
 /** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
 
+const PASSED: EarlyEnd = { status: 'success', errorCode: '', errorMessage: '' }
+
 /** The error text of a run that somebody stopped; on the wire. */
 const STOPPED = 'Run stopped by user'
 
@@ -260,6 +271,16 @@ export type Admission =
   /** Somebody has set the pipeline meanwhile: find the group by this rule. */
   | { outcome: 'rule_changed'; rule: ConcurrencyRule }
   | Refusal
+
+export interface SeedPassed {
+  runId: string
+  pipelineId: string
+  job: string
+  /** Who asked, for the record. */
+  by: string
+  requestId: string
+  now: number
+}
 
 export interface RestartRun {
   runId: string

@@ -3,8 +3,9 @@ import { nanoid } from 'nanoid'
 import type { Config } from '../shared/config/config.js'
 import { watchDatabases } from '../shared/db/change-signal.js'
 import type { Executor } from '../shared/db/executors.js'
+import { createInstance } from '../shared/db/instance.js'
 import { logsPathOf, openDatabase } from '../shared/db/open.js'
-import { createRuns } from '../shared/db/runs.js'
+import type { RunCleanup } from '../shared/db/run-cleanups.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { openWriter } from '../shared/db/writer/open-writer.js'
 import type { Logger } from '../shared/logger.js'
@@ -16,6 +17,7 @@ import { openLauncher } from './drivers/native/launcher/open-launcher.js'
 import { keepHouse } from './housekeeping.js'
 import type { LogWrites } from './log-writes.js'
 import { openPool } from './pool/open-pool.js'
+import { createReaper } from './reaper.js'
 import type { ExecutorWrites } from './writes.js'
 
 /** How long writes wait for a locked database or a full disk: a run is not lost to either. */
@@ -52,10 +54,12 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     patienceMs: PATIENCE_MS,
   })
   using changes = watchDatabases([reader.db, logsReader.db])
+  const instance = createInstance(reader.db).getId()
   using launcher = openLauncher()
   if (config.drivers.default === 'native') launcher.warm()
   await using pool = await openPool({
     config,
+    instance,
     capacity,
     masterKey,
     // only without a server is nobody there to go on
@@ -65,14 +69,14 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     launcher,
   })
 
-  const cleanUp = async (runId: string, name: string): Promise<void> => {
-    const findSettings = createDriverSettings({
-      secrets: () => createSecrets(reader.db),
-      masterKey,
-      pipelineId: createRuns(reader.db).find(runId)?.pipelineId ?? '',
-    })
+  const settingsOf = (pipelineId: string) =>
+    createDriverSettings({ secrets: () => createSecrets(reader.db), masterKey, pipelineId })
+  const cleanUp = async ({ runId, driver: name, pipelineId }: RunCleanup): Promise<void> => {
+    const findSettings = settingsOf(pipelineId)
     const namespace = `ci-${runId}`
-    await using driver = await openDriver(name, { namespace, config, logger, findSettings })
+    await using driver = await openDriver(name, {
+      ...{ namespace, instance, config, logger, findSettings },
+    })
     await driver.removeAll()
   }
   const { leaseTtlMs, labels } = config.queue
@@ -87,7 +91,7 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     changes,
     pool,
     logger,
-    cleanUp: ({ run }) => cleanUp(run.id, run.driver),
+    cleanUp: ({ run: { id, driver, pipelineId } }) => cleanUp({ runId: id, driver, pipelineId }),
     signal: stopping,
   })
   const house = keepHouse({
@@ -95,7 +99,16 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     writer: writer.client,
     logWriter: logWriter.client,
     spool: openSpool(path),
+    webhooks: config.webhooks,
     cleanUp,
+    // without a server behind it nothing can be left of an earlier one
+    ...(options.runsAtStop === 'hand_over' && {
+      reaper: createReaper({
+        ...{ config, instance, settingsOf, logger },
+        reader: reader.db,
+        writer: writer.client,
+      }),
+    }),
     logger,
     signal: stopping,
   })

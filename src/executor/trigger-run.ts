@@ -8,6 +8,7 @@ import type { createExecutors } from '../shared/db/executors.js'
 import type { PipelineInputs } from '../shared/db/pipeline-inputs.js'
 import type { PipelineRef, Pipelines } from '../shared/db/pipelines.js'
 import type { Run } from '../shared/db/runs.js'
+import { describeGroup } from '../shared/db/wait-reasons.js'
 import type { TriggeredRuns } from '../shared/db/triggered-runs.js'
 import { AppError } from '../shared/errors.js'
 
@@ -98,8 +99,8 @@ function admit(
   const { concurrency: rule } = checked.rules
   const triggerInput = { ...input, ...(Object.keys(inputs).length > 0 && { inputs }) }
   const resolved = { rule, ...resolveGroup(pipeline.id, rule, triggerInput) }
-  if (isAwaited && 'group' in resolved && triggered.isGroupAbove(caller.id, resolved.group))
-    return `triggerPipeline: a run of "${pipeline.name}" would wait for the concurrency group of its own caller`
+  if (isAwaited && 'group' in resolved && triggered.isDeadlock(caller.id, resolved.group))
+    return `triggerPipeline: a run of "${pipeline.name}" would wait for its own caller, by way of the concurrency group ${describeGroup(resolved.group)}`
   const run = {
     ...{ id: childId, pipelineId: pipeline.id, triggerInput, requestId: caller.requestId },
     triggerType: 'manual' as const,

@@ -1,7 +1,9 @@
 import type { TaskStatus } from '../shared/contract/statuses.js'
+import type { WebhookResponse } from '../shared/contract/webhook-response.js'
 import { createExecutors, type Executor } from '../shared/db/executors.js'
 import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
+import { createInstance } from '../shared/db/instance.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
@@ -14,13 +16,15 @@ import {
   type StopCause,
   type Waiting,
 } from '../shared/db/runs.js'
-import { createRunCleanups } from '../shared/db/run-cleanups.js'
+import { createRunCleanups, type RunCleanup } from '../shared/db/run-cleanups.js'
 import { createRunSecrets } from '../shared/db/run-secrets.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createSuspensions, summarize, type Wait } from '../shared/db/suspensions.js'
 import { createTasks, type NewTask, type TaskEnd } from '../shared/db/tasks.js'
 import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { createWebhookDedups } from '../shared/db/webhook-dedups.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { triggerRun, type TriggerCall } from './trigger-run.js'
 import { mergePatch } from './steps/merge-patch.js'
 
@@ -38,10 +42,13 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const runSecrets = createRunSecrets(db)
   const cleanups = createRunCleanups(db)
+  const instance = createInstance(db)
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
   const suspensions = createSuspensions(db)
+  const dedups = createWebhookDedups(db)
+  const deliveries = createWebhookDeliveries(db)
 
   return {
     register({ executor, now, leaseTtlMs }: Register): void {
@@ -79,6 +86,19 @@ export function createOperations(db: Db) {
     /** What an ended run has made could not be removed: tried again later. */
     postponeCleanup: ({ runId, dueAt }: { runId: string; dueAt: number }): void =>
       cleanups.postpone(runId, dueAt),
+
+    /** True for one executor within the pause: see reaper.ts. */
+    beginSweep: ({ now, pauseMs }: { now: number; pauseMs: number }): boolean =>
+      instance.beginSweep(now, pauseMs),
+
+    /**
+     * What was found of these runs is to be removed, unless a run has not ended or somebody sees to it
+     * already. Answers for which, and why. Until it is gone none of them can be resumed.
+     */
+    adopt: ({ found, now }: { found: RunCleanup[]; now: number }): Adopted[] =>
+      found
+        .filter((cleanup) => cleanups.adopt(cleanup, now))
+        .map(({ runId }) => ({ runId, reason: runs.find(runId) ? 'run_ended' : 'run_unknown' })),
 
     /** False: the claim is no longer ours, or somebody wants the run stopped. */
     release: ({ claim, waiting, now }: ReleaseRun): boolean => runs.release(claim, waiting, now),
@@ -122,6 +142,29 @@ export function createOperations(db: Db) {
       storage.upsert(scope, key, JSON.stringify(merged), now)
       for (const entry of entries) journal.append(claim, entry)
       return true
+    },
+
+    /**
+     * Whether a run of the pipeline has asked with this key before; the answer is the result of the
+     * journal entries. Undefined: the claim is lost.
+     */
+    webhookDedup(input: WebhookDedup): { isDuplicate: boolean } | undefined {
+      const { claim, pipelineId, keyHash, ttlMs, entries, now } = input
+      if (!runs.isOwned(claim)) return undefined
+      const key = { pipelineId, scope: 'pipeline', keyHash, ownerId: claim.runId } as const
+      const isDuplicate = dedups.take(key, { now, ttlMs }) !== undefined
+      for (const entry of entries)
+        journal.append(
+          claim,
+          entry.kind === 'result' ? { ...entry, value: JSON.stringify(isDuplicate) } : entry,
+        )
+      return { isDuplicate }
+    },
+
+    /** Forgets some webhooks and keys that are too old; answers whether there may be more. */
+    pruneWebhooks({ deliveriesBefore, dedupsBefore }: PruneWebhooks): boolean {
+      const removed = deliveries.prune(deliveriesBefore, PRUNE_BATCH)
+      return dedups.prune(dedupsBefore, PRUNE_BATCH) + removed >= PRUNE_BATCH
     },
 
     /** The output of a deleted run is removed. */
@@ -171,6 +214,9 @@ export function createOperations(db: Db) {
       case 'gate':
         gates.insert(change.gate, claim.runId, now)
         return
+      case 'respond':
+        deliveries.respond(claim.runId, change.response, now)
+        return
       case 'trigger':
         triggerRun(
           { pipelines, pipelineInputs, runs, tasks, executors, triggered },
@@ -186,6 +232,9 @@ const TIMED_OUT: StopCause = {
   code: 'run_timed_out',
   message: 'the run took longer than the run timeout of its pipeline',
 }
+
+/** Rows that go in one transaction. */
+const PRUNE_BATCH = 200
 
 /** How long a dead executor stays on record. */
 const FORGET_AFTER_MS = 3_600_000
@@ -235,6 +284,12 @@ export interface FinishRun {
   now: number
 }
 
+/** A run whose things are nobody's. */
+export interface Adopted {
+  runId: string
+  reason: 'run_ended' | 'run_unknown'
+}
+
 export interface ReleaseRun {
   claim: Claim
   waiting: Waiting
@@ -261,6 +316,8 @@ export type TaskChange =
   | { type: 'secret'; key: string; encryptedValue: Uint8Array }
   /** The run waits for a person. */
   | { type: 'gate'; gate: NewGate }
+  /** It answers whoever has sent its webhook. */
+  | { type: 'respond'; response: WebhookResponse }
   /** It triggers another run. */
   | { type: 'trigger'; call: TriggerCall }
 
@@ -278,4 +335,19 @@ export interface StorageSet {
   value: unknown
   entries: JournalEntry[]
   now: number
+}
+
+export interface WebhookDedup {
+  claim: Claim
+  pipelineId: string
+  keyHash: Uint8Array
+  ttlMs: number
+  /** Intent and result; the operation knows the result's value. */
+  entries: JournalEntry[]
+  now: number
+}
+
+export interface PruneWebhooks {
+  deliveriesBefore: number
+  dedupsBefore: number
 }

@@ -95,6 +95,9 @@ function isNamed(approvers: readonly string[], names: readonly string[]): boolea
   return approvers.length === 0 || names.some((name) => approvers.includes(name))
 }
 
+/** Who acts where nobody signs in, in records that have to name somebody. */
+export const UNKNOWN = 'unknown'
+
 /** How the actor is written into a run's record; empty when nobody has signed in. */
 export function nameOf(actor: Actor): string {
   switch (actor.kind) {

@@ -32,7 +32,13 @@ export function abortOnSignals(names: readonly NodeJS.Signals[]): StopSignals {
     stopping: stopping.signal,
     forced: forced.signal,
     [Symbol.dispose]() {
-      for (const name of names) process.off(name, onSignal)
+      const stopListening = (): void => {
+        for (const name of names) process.off(name, onSignal)
+      }
+      // an echo that comes after a fast end must not find the default: to die of it
+      const sinceLastMs = last ? performance.now() - last.at : Infinity
+      if (sinceLastMs < ECHO_MS) setTimeout(stopListening, ECHO_MS - sinceLastMs).unref()
+      else stopListening()
     },
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { createGates, type NewGate } from '../../src/shared/db/gates.js'
+import { createGates, type Gate, type NewGate } from '../../src/shared/db/gates.js'
 import { createSuspensions, summarize } from '../../src/shared/db/suspensions.js'
 import { startTestApi, type TestApiOptions } from '../helpers/api.js'
 
@@ -65,7 +65,7 @@ test('a gate is listed and approved; its run can be claimed then, and not before
   assert.equal(body['approved_by'], 'unknown')
   assert.match(String(body['resolved_at']), /Z$/)
   const after = await api.call('GET', `/api/runs/${runId}/status`)
-  assert.equal(after.body['waiting_reason'], undefined)
+  assert.equal(after.body['waiting_reason'], 'starts in a moment')
   assert.deepEqual(api.claim(), [runId])
 })
 
@@ -133,6 +133,10 @@ test('what is not there, what has ended, and what is switched off', async (t) =>
   assert.ok(api.runs.finish(claim, { status: 'success' }, Date.now()))
   const ended = await api.call('POST', `/api/gates/${ID}/approve`)
   assert.deepEqual([ended.status, ended.body['code']], [409, 'run_not_in_flight'])
+  assert.equal((await api.call('GET', '/api/gates?status=pending')).body['total_items'], 0)
+  const [stored] = (await api.call('GET', `/api/runs/${claim.runId}/gates`))
+    .body as unknown as Gate[]
+  assert.equal(stored?.status, 'pending')
 
   const off = await start(t, { flags: { 'allowed-features': ['secrets'] } })
   off.ask(ID)
@@ -161,4 +165,29 @@ test('runs that wait for others leave the queue to the rest', async (t) => {
   const pipeline = await api.set('other')
   await api.trigger(pipeline)
   assert.equal((await api.call('POST', `/api/pipelines/${pipeline}/trigger`)).status, 429)
+})
+
+test('the buttons of the page resolve a gate without script, with a comment', async (t) => {
+  const { api, ask, suspend, runId } = await start(t)
+  ask(ID, { message: 'now <b>?', approvers: ['ann'] })
+  ask(OTHER, { number: 2, name: 'second' })
+  suspend()
+  const show = async (): Promise<string> => (await api.fetch(`/runs/${runId}/tasks`)).text()
+  const html = await show()
+  assert.match(html, /Gate deploy[\s\S]*now &lt;b>\?[\s\S]*For ann\./)
+  assert.equal(html.split(`/gates/${OTHER}/reject`).length, 2)
+  const press = (id: string, verb: string, comment: string) =>
+    api.fetch(`/gates/${id}/${verb}`, {
+      ...{ method: 'POST', redirect: 'manual', body: new URLSearchParams({ comment }) },
+    })
+  const rejected = await press(OTHER, 'reject', 'not <today>')
+  assert.deepEqual(
+    [rejected.status, rejected.headers.get('location')],
+    [303, `/runs/${runId}/tasks`],
+  )
+  assert.match(await show(), /Gate second: rejected by unknown: not &lt;today>/)
+  assert.equal((await press(ID, 'approve', '')).status, 303)
+  assert.match(await show(), /Gate deploy: approved by unknown</)
+  assert.equal((await press(ID, 'approve', '')).status, 409)
+  assert.equal((await press(ID, 'approve', 'x'.repeat(4_001))).status, 400)
 })

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openBrowser } from '../helpers/browser.js'
-import { trigger } from '../helpers/runs.js'
+import { ended, trigger } from '../helpers/runs.js'
 import { startServer } from '../helpers/server.js'
+import { until } from '../helpers/until.js'
 
 const LIVE = `export const pipeline = async () => {
   console.log('the console')
@@ -64,6 +65,36 @@ test('a run is triggered and stopped from the page', async (t) => {
   await page.locator('#run-error-alert', { hasText: 'Run stopped by user' }).waitFor()
   await page.locator('#run-status-badge', { hasText: 'Failed' }).waitFor()
 })
+
+const GATED = `export const pipeline = async () => {
+  await orchestration.gate(pipelineContext.args[0], { message: 'to production?' })
+  console.log('deployed')
+}`
+
+for (const javaScriptEnabled of [true, false])
+  test(`a gate is decided on the page of its run, ${javaScriptEnabled ? 'with' : 'without'} script`, async (t) => {
+    const server = await startServer(t)
+    const page = await (await openBrowser(t)).newPage({ javaScriptEnabled })
+    const id = await server.setPipeline('gated', GATED)
+    for (const [button, shown] of [
+      ['Approve', 'approved by unknown: ticket 42'],
+      ['Reject', 'rejected by unknown: ticket 42'],
+    ] as const) {
+      const runId = await trigger(server, id, ['deploy'])
+      const url = `${server.url}/runs/${runId}/tasks`
+      await page.goto(url)
+      if (!javaScriptEnabled)
+        await until('the gate is there', async () => {
+          await page.goto(url)
+          return (await page.getByText('to production?').count()) > 0
+        })
+      await page.getByLabel('Comment').fill('ticket 42')
+      await page.getByRole('button', { name: button }).click()
+      await page.getByText(`Gate deploy: ${shown}`).waitFor()
+      const run = await ended(server, runId)
+      assert.equal(run.status, button === 'Approve' ? 'success' : 'failed')
+    }
+  })
 
 for (const colorScheme of ['light', 'dark'] as const)
   for (const width of [390, 1280])

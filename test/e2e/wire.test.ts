@@ -104,6 +104,22 @@ test('pause and unpause: 200; a paused pipeline answers a trigger with 409', asy
   assert.equal((await post('/api/pipelines/none/pause')).status, 404)
 })
 
+test('seed passed: 200 with job, run_id, message; 404', async () => {
+  const id = await set('seeded', FAST)
+  const { status, body } = await post(`/api/pipelines/${id}/jobs/unit%20tests/seed-passed`)
+  assert.equal(status, 200, body)
+  const seeded = JSON.parse(body)
+  assert.equal(seeded.pipeline_id, id)
+  assert.equal(seeded.job, 'unit tests')
+  assert.equal(seeded.message, 'job passed status seeded successfully')
+  const run = JSON.parse((await get(`/api/runs/${seeded.run_id}/status`)).body)
+  assert.deepEqual([run.status, run.trigger_type, run.trigger_input], ['success', 'seed', {}])
+  const [task] = JSON.parse((await get(`/api/runs/${seeded.run_id}/tasks`)).body)
+  assert.equal(task.path, `/pipeline/${seeded.run_id}/jobs/unit tests`)
+  assert.deepEqual([task.payload.status, task.payload.seeded], ['success', true])
+  assert.equal((await post('/api/pipelines/none/jobs/build/seed-passed')).status, 404)
+})
+
 test('trigger: 202, run status: 200, run tasks: a bare array, stop: 200', async () => {
   const id = await set('slow', SLOW)
   const { status, body } = await post(`/api/pipelines/${id}/trigger`, {})

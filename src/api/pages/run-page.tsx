@@ -1,9 +1,11 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
+import type { Gate } from '../../shared/db/gates.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
 import { EARLIER, type Task } from '../../shared/db/tasks.js'
 import { describeWait, type WaitReason } from '../../shared/db/wait-reasons.js'
 import { isKept } from '../wire/task.js'
+import { GateList } from './gate-list.js'
 import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
 import { triggerOf } from './pipeline-page.js'
@@ -25,6 +27,7 @@ export interface RunPageProps {
   /** Of a queued run. */
   waits: WaitReason | undefined
   pipeline: PipelineRef
+  gates: readonly Gate[]
   /** The first ones; `omitted` says how many more there are. */
   steps: readonly { task: Task; head: OutputHead }[]
   omitted: number
@@ -79,7 +82,7 @@ export function renderRunPage(props: RunPageProps): string {
                 <button class="btn">Resume Run</button>
               </form>
             )}
-            {!run.hasUpload && (
+            {!run.hasUpload && run.triggerType !== 'seed' && (
               <form
                 id="run-retrigger-form"
                 method="post"
@@ -121,6 +124,7 @@ export function renderRunPage(props: RunPageProps): string {
         <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>
           {visibleText(waits ? `Waiting: ${describeWait(waits)}` : '')}
         </p>
+        <GateList gates={props.gates} isActive={isActive} />
         <section
           id="run-error-alert"
           class="banner is-failed"
@@ -176,7 +180,7 @@ interface StepProps {
   name: string
   /** The console has none. */
   task?: Task
-  /** How it belongs to a run that was resumed. */
+  /** How it came to be there, when this run did not execute it. */
   note?: string
   head: OutputHead
   now: number
@@ -221,6 +225,7 @@ export function Step({ logPath, step, name, task, note = '', head, now }: StepPr
 
 export function noteOf(run: Run, task: Task): string {
   if (isKept(task, run.stepBase)) return 'kept'
+  if (task.seeded === 1) return 'seeded'
   return task.path.startsWith(`/pipeline/${run.id}/${EARLIER}/`) ? 'earlier' : ''
 }
 

@@ -2,22 +2,21 @@ import type { Request } from 'express'
 import { z } from 'zod'
 import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates.js'
 import { AppError } from '../../shared/errors.js'
-import { isApprover, nameOf } from '../../shared/authorize.js'
+import { isApprover, nameOf, UNKNOWN } from '../../shared/authorize.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
-import { parseBody, readJsonBody } from '../request-body.js'
+import { parseBody, readFormBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
-import { sendJson } from '../send.js'
+import { redirect, sendJson } from '../send.js'
 import { toWireGate } from '../wire/gate.js'
 
 const bodySchema = z.strictObject({ comment: z.string().max(4_000).nullish() })
 
-/** Who resolves gates where nobody signs in. */
-const UNKNOWN = 'unknown'
+const AUDIT = { approved: 'gate.approve', rejected: 'gate.reject' } as const
 
 /** Listing gates, approving and rejecting them. */
 export function addGateRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { gates, logger } = context
+  const { gates } = context
 
   route(
     'GET',
@@ -56,24 +55,28 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
     },
   )
 
+  const options = { action: 'gate.resolve', resource: { kind: 'gate', param: 'gate_id' } } as const
+  const { bodyBytes } = context.config.limits
   for (const [verb, status] of [
     ['approve', 'approved'],
     ['reject', 'rejected'],
-  ] as const)
-    route(
-      'POST',
-      `/api/gates/:gate_id/${verb}`,
-      { action: 'gate.resolve', resource: { kind: 'gate', param: 'gate_id' } },
-      async (request, response) => {
-        checkFeature(context)
-        const json = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
-        const comment = parseBody(bodySchema, json ?? {}).comment ?? ''
-        const id = pathParam(request, 'gate_id')
-        const gate = await resolve(context, request, { id, status, comment })
-        logger.info({ audit: `gate.${verb}`, gateId: id, runId: gate.runId }, 'audit')
-        sendJson(response, 200, toWireGate(gate))
-      },
-    )
+  ] as const) {
+    route('POST', `/api/gates/:gate_id/${verb}`, options, async (request, response) => {
+      checkFeature(context)
+      const json = await readJsonBody(request, { maxBytes: bodyBytes })
+      const comment = parseBody(bodySchema, json ?? {}).comment ?? ''
+      const gate = await resolve(context, request, { status, comment })
+      sendJson(response, 200, toWireGate(gate))
+    })
+    // the buttons of a run's page
+    route('POST', `/gates/:gate_id/${verb}`, options, async (request, response) => {
+      checkFeature(context)
+      const form = await readFormBody(request, bodyBytes)
+      const { comment } = parseBody(bodySchema, Object.fromEntries(form))
+      const { runId } = await resolve(context, request, { status, comment: comment ?? '' })
+      redirect(response, 303, `/runs/${runId}/tasks`)
+    })
+  }
 }
 
 function checkFeature({ config }: ApiContext): void {
@@ -105,11 +108,12 @@ async function expireOverdue(
 }
 
 async function resolve(
-  { gates, writer, now }: ApiContext,
+  { gates, writer, logger, now }: ApiContext,
   request: Request,
-  { id, status, comment }: { id: string; status: 'approved' | 'rejected'; comment: string },
+  { status, comment }: { status: 'approved' | 'rejected'; comment: string },
 ): Promise<Gate> {
   const actor = actorOf(request)
+  const id = pathParam(request, 'gate_id')
   const asked = gates.find(id)
   if (asked && !isApprover(actor, asked.approvers))
     throw new AppError('access_denied', 'access denied: the gate names its approvers')
@@ -117,6 +121,7 @@ async function resolve(
   const result = await writer.write('resolveGate', { id, resolution, now: now() })
   switch (result.outcome) {
     case 'resolved':
+      logger.info({ audit: AUDIT[status], gateId: id, runId: result.gate.runId }, 'audit')
       return result.gate
     case 'already':
       throw new AppError('gate_resolved', `gate is already ${result.status}`)

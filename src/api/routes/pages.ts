@@ -126,7 +126,7 @@ function readFields(form: URLSearchParams): GivenInputs {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, logs, waitReasons, now } = context
+  const { site, config, tasks, gates, logs, waitReasons, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -141,6 +141,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       run,
       waits: waitReasons.find(run, now()),
       pipeline,
+      gates: config.features.includes('gates') ? gates.listOfRun(run.id) : [],
       ...readOutputHeads({ tasks, logs }, run.id),
       canResume: config.features.includes('resume'),
       now: now(),

@@ -19,6 +19,7 @@ export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void
       queued: runs.listQueued(perPage).map((run) => show(run)),
       total_running: runs.countRunning(MAX_COUNT),
       total_queued: runs.countQueued(MAX_COUNT),
+      total_suspended: runs.countSuspended(),
       capacity: executors.totalCapacity(now()),
       executors: executors.listAlive(now()).map(({ id, host, labels, capacity, inFlight }) => ({
         ...{ id, host, labels, capacity },

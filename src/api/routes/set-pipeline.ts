@@ -7,7 +7,7 @@ import { AppError } from '../../shared/errors.js'
 import { pipelineIdOf } from '../../shared/ids.js'
 import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
-import { checkPipelineName } from '../check-pipeline-name.js'
+import { checkName } from '../check-name.js'
 import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
@@ -48,7 +48,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const { bodyBytes } = config.limits
       const json = await readJsonBody(request, { maxBytes: bodyBytes, emptyTypes: FORM_TYPES })
       const name = pathParam(request, 'id')
-      checkPipelineName(name)
+      checkName('pipeline', name)
       const body = parseBody(bodySchema, json ?? {})
       const contentType = check(body, config)
       const program = await compile(body.content, { contentType: contentType || 'ts' })

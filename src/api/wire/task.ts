@@ -12,6 +12,7 @@ export function toWirePayload(task: Task, stepBase: number) {
     ...(code !== null && { code }),
     ...(errorMessage && { error_message: errorMessage }),
     ...(isKept(task, stepBase) && { kept: true }),
+    ...(task.seeded === 1 && { seeded: true }),
   }
 }
 

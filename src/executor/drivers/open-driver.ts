@@ -1,5 +1,6 @@
 import { DRIVERS, type Config, type DriverName } from '../../shared/config/config.js'
 import { checkEngineHost, parseDriverConfig } from '../../shared/contract/driver-config.js'
+import type { EngineOptions } from '../../shared/docker/engine.js'
 import { AppError } from '../../shared/errors.js'
 import type { Logger } from '../../shared/logger.js'
 import type { Driver } from './driver.js'
@@ -10,6 +11,8 @@ import { openNativeDriver } from './native/open-native-driver.js'
 export interface OpenDriverOptions {
   /** Names all that the driver makes for one run. */
   namespace: string
+  /** Whose run it is: see db/instance.ts. */
+  instance: string
   config: Config
   logger: Logger
   /** The pipeline's own settings for a driver; undefined when it has none. */
@@ -35,29 +38,37 @@ export async function openDriver(name: string, options: OpenDriverOptions): Prom
   }
 }
 
-function openDocker({ namespace, config }: OpenDriverOptions, settings: unknown): Promise<Driver> {
-  const { host: serverHost, certPath, allowsPrivileged } = config.drivers.docker
+/** Where a pipeline's settings lead. Throws `driver_config_invalid`. */
+export function engineOf({ drivers }: Config, settings: unknown): EngineOptions {
+  const { host: serverHost, certPath } = drivers.docker
   const { host } = parseDriverConfig('docker', settings)
-  if (host === undefined)
-    return openDockerDriver({ host: serverHost, certPath, namespace, allowsPrivileged })
+  if (host === undefined) return { host: serverHost, certPath }
   // allowed at the time of the run as well: --docker-host may have changed since it was set
   checkEngineHost(host, serverHost)
-  return openDockerDriver({ host, certPath, namespace, allowsPrivileged })
+  return { host, certPath }
 }
 
-function openNative({ namespace, config, logger, startProcess }: OpenDriverOptions) {
+async function openDocker(options: OpenDriverOptions, settings: unknown): Promise<Driver> {
+  const { namespace, instance, config } = options
+  const { allowsPrivileged } = config.drivers.docker
+  const engine = engineOf(config, settings)
+  return openDockerDriver({ ...engine, namespace, instance, allowsPrivileged })
+}
+
+function openNative({ namespace, instance, config, logger, startProcess }: OpenDriverOptions) {
   return openNativeDriver({
     root: config.drivers.nativeRoot,
     user: config.drivers.nativeUser,
     outputBytes: config.limits.logBytes,
     namespace,
+    instance,
     logger,
     ...(startProcess && { startProcess }),
   })
 }
 
 /** The driver of a name that a pipeline may use here; `*` allows all. */
-function parseDriver(name: string, allowed: readonly string[]): DriverName {
+export function parseDriver(name: string, allowed: readonly string[]): DriverName {
   const driver = DRIVERS.find((known) => known === name)
   if (!driver) throw new AppError('driver_unknown', `unknown driver "${name.slice(0, 100)}"`)
   if (allowed.includes('*') || allowed.includes(driver)) return driver

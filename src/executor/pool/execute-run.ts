@@ -9,6 +9,7 @@ import { createRunSecrets } from '../../shared/db/run-secrets.js'
 import { createRuns, type Claim } from '../../shared/db/runs.js'
 import { createSecrets } from '../../shared/db/secrets.js'
 import { createTasks } from '../../shared/db/tasks.js'
+import { createWebhookDeliveries } from '../../shared/db/webhook-deliveries.js'
 import { createTriggeredRuns } from '../../shared/db/triggered-runs.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { Logger } from '../../shared/logger.js'
@@ -21,6 +22,7 @@ import { createEffects, leaseLost, type Effects } from '../sandbox/effects.js'
 import { createAsyncFunctions } from '../sandbox/host-functions/async-functions.js'
 import { CONSOLE_STEP, createConsoleFunction } from '../sandbox/host-functions/console.js'
 import { createStorageFunctions } from '../sandbox/host-functions/storage.js'
+import { createWebhookFunctions } from '../sandbox/host-functions/webhooks.js'
 import { openPipelineVm } from '../sandbox/open-pipeline-vm.js'
 import type { Engine } from '../sandbox/load-engine.js'
 import { createPureFunctions } from '../sandbox/pure-functions.js'
@@ -204,6 +206,12 @@ async function runProgram(
   })
   let assertion: string | undefined
   let isLarge = false
+  const print = createConsoleFunction({
+    ...{ redactor, log: consoleLog, stored },
+    generation: run.generation,
+    limitBytes: config.limits.logBytes,
+    onFailure: (error) => effects.fail(error),
+  })
   const syncFunctions = new Map<string, (args: readonly unknown[]) => unknown>([
     ...Object.entries(createPureFunctions()),
     ...Object.entries(
@@ -211,15 +219,15 @@ async function runProgram(
         ...{ claim, pipelineId: pipeline.id, reader, writer: stateWriter, effects, now },
       }),
     ),
-    [
-      'console',
-      createConsoleFunction({
-        ...{ redactor, log: consoleLog, stored },
-        generation: run.generation,
-        limitBytes: config.limits.logBytes,
-        onFailure: (error) => effects.fail(error),
+    ...Object.entries(
+      createWebhookFunctions({
+        ...{ claim, run, features: config.features, writer: stateWriter, effects, now },
+        findBody: (id) => createWebhookDeliveries(reader()).findBody(id),
+        dedupTtlMs: config.webhooks.dedupTtlMs,
+        warn: (text) => void print(['warn', text]),
       }),
-    ],
+    ),
+    ['console', print],
     ['assert.failed', ([message]) => void (assertion ??= redactor.redact(String(message)))],
   ])
 

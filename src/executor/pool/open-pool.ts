@@ -40,6 +40,8 @@ export type RunEnd =
 
 export interface PoolOptions {
   config: Config
+  /** Of the database: see db/instance.ts. */
+  instance: string
   /** Runs at once. */
   capacity: number
   masterKey: Buffer
@@ -72,6 +74,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
     const task: ThreadTask = {
       claimed,
       config,
+      instance: options.instance,
       masterKey: options.masterKey,
       runsAlone: options.runsAlone,
       stateWriter: stateWriter.connect(),

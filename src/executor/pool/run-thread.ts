@@ -197,7 +197,7 @@ function listen(commands: MessagePort, control: RunControl, stopping: AbortContr
 
 /** Allowed at the time of the run as well: the list may have shrunk since the pipeline was set. */
 async function openRunDriver(
-  { claimed, config, masterKey }: ThreadTask,
+  { claimed, config, instance, masterKey }: ThreadTask,
   logger: Logger,
   startProcess: StartProcess,
 ): Promise<Driver> {
@@ -210,7 +210,9 @@ async function openRunDriver(
     pipelineId: claimed.pipeline.id,
   })
   const namespace = `ci-${id}`
-  return await openDriver(driver, { namespace, config, logger, findSettings, startProcess })
+  return await openDriver(driver, {
+    ...{ namespace, instance, config, logger, findSettings, startProcess },
+  })
 }
 
 async function removeAll(driver: Driver, logger: Logger): Promise<boolean> {

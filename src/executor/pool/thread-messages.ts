@@ -8,6 +8,8 @@ import type { CommandType } from './run-control.js'
 export interface ThreadTask {
   claimed: ClaimedRun
   config: Config
+  /** Of the database. */
+  instance: string
   /** There is no server behind this executor. */
   runsAlone: boolean
   /** 32 bytes. */

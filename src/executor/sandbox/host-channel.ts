@@ -112,7 +112,7 @@ function tooLarge(what: string, { messageBytes }: VmLimits): string {
 
 /** These wait for a committed write. All others work for the guest, on its time. */
 function waitsForDisk(name: string): boolean {
-  return name.startsWith('storage.')
+  return name.startsWith('storage.') || name === 'webhook.dedup'
 }
 
 function parseArgs(name: string, text: string, messageBytes: number): readonly unknown[] {

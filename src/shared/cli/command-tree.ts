@@ -10,6 +10,7 @@ import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
 import { rmCommand } from './commands/pipeline-rm.js'
 import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
+import { seedPassedCommand } from './commands/pipeline-seed-passed.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
 import { queueCommand } from './commands/queue.js'
@@ -55,6 +56,7 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       triggerCommand,
       pauseCommand,
       unpauseCommand,
+      seedPassedCommand,
     ],
   },
   {

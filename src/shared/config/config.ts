@@ -88,6 +88,20 @@ export const configSchema = z.object({
     }),
   }),
   features: z.array(z.enum(FEATURES)),
+  webhooks: z.object({
+    /** How long a caller waits for `http.respond()`. */
+    timeoutMs: z.number().int(),
+    /** Deliveries that wait for room in the queue. */
+    maxDeferred: z.number().int().min(0),
+    /** How far a signed time may be from ours. */
+    toleranceMs: z.number().int(),
+    /** How long a key is known that something was sent with. */
+    dedupTtlMs: z.number().int(),
+    /** How long deliveries stay on record. */
+    retentionMs: z.number().int(),
+    /** Pipelines without a webhook secret take webhooks from anybody. */
+    allowsUnsigned: z.boolean(),
+  }),
   secrets: z.object({
     path: z.string(),
     /** Unset: a random key file beside the database. */

@@ -11,14 +11,6 @@ const FETCH = 'leave it out; pipelines have no fetch() yet'
  * ignoring one (a password, say) would be worse than not starting.
  */
 export const LATER_FLAGS = {
-  'webhook-timeout': {
-    kind: duration({ min: '0', max: '1h' }),
-    env: 'CI_WEBHOOK_TIMEOUT',
-    default: '5s',
-    doc: 'how long a webhook caller waits for http.respond()',
-    group: 'Later versions',
-    later: 'leave it out; start runs with `pocketci pipeline trigger`',
-  },
   'fetch-timeout': {
     kind: duration({ min: '0', max: '1h' }),
     env: 'CI_FETCH_TIMEOUT',

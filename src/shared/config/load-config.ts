@@ -12,6 +12,9 @@ type Values = ValuesOf<typeof SERVER_FLAGS>
 
 /** What --max-in-flight means when it is 0 or less. */
 const DEFAULT_MAX_IN_FLIGHT = 10
+/** What --webhook-timeout means when it is 0. */
+const DEFAULT_WEBHOOK_TIMEOUT_MS = 5_000
+const DEFAULT_MAX_DEFERRED = 1_000
 const MB = 1024 * 1024
 
 /**
@@ -79,6 +82,16 @@ function toConfig(values: Values): Config {
       },
     },
     features: values['allowed-features'],
+    webhooks: {
+      timeoutMs: values['webhook-timeout'] || DEFAULT_WEBHOOK_TIMEOUT_MS,
+      maxDeferred:
+        values['max-deferred-webhooks'] ??
+        (values['max-queue-size'] === 0 ? 0 : DEFAULT_MAX_DEFERRED),
+      toleranceMs: values['webhook-tolerance'],
+      dedupTtlMs: values['dedup-ttl'],
+      retentionMs: values['webhook-retention'],
+      allowsUnsigned: values['allow-unsigned-webhooks'],
+    },
     secrets: {
       path: values['secrets-sqlite-path'] ?? storagePath,
       ...(passphrase === undefined ? {} : { passphrase }),

@@ -157,6 +157,49 @@ export const SERVER_FLAGS = {
     group: 'Queue',
   },
 
+  'webhook-timeout': {
+    kind: duration({ min: '0', max: '1h' }),
+    env: 'CI_WEBHOOK_TIMEOUT',
+    default: '5s',
+    doc: 'how long a webhook caller waits for http.respond(); 0 means 5s',
+    group: 'Webhooks',
+  },
+  'max-deferred-webhooks': {
+    kind: integer({ min: 0, max: 1_000_000 }),
+    env: 'CI_MAX_DEFERRED_WEBHOOKS',
+    defaultText: '1000; 0 where --max-queue-size is 0',
+    doc: 'webhooks that are kept while the queue is full, and admitted in their order',
+    group: 'Webhooks',
+  },
+  'webhook-tolerance': {
+    kind: duration({ min: '1s', max: '24h' }),
+    env: 'CI_WEBHOOK_TOLERANCE',
+    default: '5m',
+    doc: 'how far the time that a webhook is signed with may be from the clock of the server',
+    group: 'Webhooks',
+  },
+  'dedup-ttl': {
+    kind: duration({ min: '1s', max: '8760h' }),
+    env: 'CI_DEDUP_TTL',
+    default: '168h',
+    doc: 'how long it is known that a webhook was sent before',
+    group: 'Webhooks',
+  },
+  'webhook-retention': {
+    kind: duration({ min: '1m', max: '8760h' }),
+    env: 'CI_WEBHOOK_RETENTION',
+    default: '168h',
+    doc: 'how long webhooks stay on record, and can be delivered again',
+    group: 'Webhooks',
+  },
+  'allow-unsigned-webhooks': {
+    kind: boolean,
+    env: 'CI_ALLOW_UNSIGNED_WEBHOOKS',
+    default: 'false',
+    doc: 'let anybody start runs of pipelines that have no webhook secret',
+    group: 'Webhooks',
+  },
+
   'storage-sqlite-path': {
     kind: storageFile,
     env: 'CI_STORAGE_SQLITE_PATH',

@@ -64,7 +64,7 @@ export function createGates(db: Db) {
     `update gates set status = 'timed_out', approved_by = '${TIMEOUT}', resolved_at = @now
      where run_id = @runId and status = 'pending' and deadline_at <= @now`,
   )
-  const forget = db.prepare<[string]>('delete from gates where run_id = ?')
+  const forget = db.prepare<[string]>("delete from gates where run_id = ? and status = 'pending'")
   const byId = db.prepare<[string], Row>(`${SELECT} where gates.id = ?`)
   const byNumber = db.prepare<[string, number], Row>(
     `${SELECT} where gates.run_id = ? and gates.number = ? order by gates.seq desc limit 1`,
@@ -75,12 +75,15 @@ export function createGates(db: Db) {
   const list = db.prepare<[Record<string, unknown>], Row>(
     `${SELECT} order by gates.seq desc limit @limit offset @offset`,
   )
+  // a gate of a run that has ended stays pending in the record, and waits for nobody
+  const ofStatus = `where gates.status = @status
+    and (@status <> 'pending' or runs.status in ('queued', 'running'))`
   const listOf = db.prepare<[Record<string, unknown>], Row>(
-    `${SELECT} where gates.status = @status order by gates.seq desc limit @limit offset @offset`,
+    `${SELECT} ${ofStatus} order by gates.seq desc limit @limit offset @offset`,
   )
   const count = db.prepare<[], number>('select count(*) from gates').pluck()
   const countOf = db
-    .prepare<[string], number>('select count(*) from gates where status = ?')
+    .prepare<[{ status: string }], number>(`select count(*) from ${WITH_RUNS} ${ofStatus}`)
     .pluck()
 
   return {
@@ -96,7 +99,7 @@ export function createGates(db: Db) {
     /** Ends the gates of a run whose time is over. */
     expire: (runId: string, now: number): void => void expire.run({ runId, now }),
 
-    /** Its run starts anew and asks for its gates again. */
+    /** Its run starts anew and asks for its gates again; who has resolved some stays on record. */
     forget: (runId: string): void => void forget.run(runId),
 
     find: (id: string): Gate | undefined => fromRow(byId.get(id)),
@@ -108,11 +111,11 @@ export function createGates(db: Db) {
     /** Oldest first. */
     listOfRun: (runId: string): Gate[] => toGates(ofRun.all(runId)),
 
-    /** Newest first; of one status or of all. */
+    /** Newest first; of one status or of all. `pending`: those that can be resolved. */
     list({ page, perPage }: Page, status?: GateStatus): PageOf<Gate> {
       const window = { limit: perPage, offset: (page - 1) * perPage }
       const rows = status === undefined ? list.all(window) : listOf.all({ ...window, status })
-      const totalItems = status === undefined ? count.get() : countOf.get(status)
+      const totalItems = status === undefined ? count.get() : countOf.get({ status })
       return { items: toGates(rows), totalItems: totalItems ?? 0 }
     },
   }
@@ -121,11 +124,13 @@ export function createGates(db: Db) {
 /** More gates of one run than anybody looks at. */
 const MAX_OF_RUN = 1_000
 
+const WITH_RUNS = 'gates join runs on runs.id = gates.run_id'
+
 const SELECT = `select gates.id, gates.run_id as runId, runs.pipeline_id as pipelineId,
   gates.number, gates.name, gates.message, gates.approvers, gates.status,
   gates.approved_by as approvedBy, gates.comment, gates.created_at as createdAt,
   gates.deadline_at as deadlineAt, gates.resolved_at as resolvedAt
-  from gates join runs on runs.id = gates.run_id`
+  from ${WITH_RUNS}`
 
 type Row = Omit<Gate, 'approvers'> & { approvers: string }
 

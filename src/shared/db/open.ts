@@ -4,7 +4,7 @@ import { AppError, errorMessage } from '../errors.js'
 export type Db = Database.Database
 
 /** Milliseconds that a statement waits for another process's write lock. */
-const BUSY_TIMEOUT_MS = 5_000
+export const BUSY_TIMEOUT_MS = 5_000
 
 export interface OpenOptions {
   /** `read` opens query-only; it fails when the file is not there. */

@@ -22,6 +22,7 @@ import type { Page, PageOf } from './pipelines.js'
  * queued → failed (stopped before its claim)
  * queued → skipped (a newer run of its group has superseded it before its claim)
  * accepted as skipped or failed (the concurrency rule of its pipeline ended it)
+ * recorded as success (a seed: nothing is executed)
  * running → queued (its driver is unavailable before it could go on: `waitReason` says so)
  * running → queued (it waits for others without a thread: see suspensions.ts)
  * failed → queued (resumed), success | failed | skipped → queued (run again): the next generation
@@ -88,7 +89,7 @@ export interface NewRun {
 
 /** Ends a run in the moment of its acceptance. */
 export interface EarlyEnd {
-  status: 'skipped' | 'failed'
+  status: 'success' | 'skipped' | 'failed'
   errorCode: string
   errorMessage: string
 }
@@ -138,6 +139,9 @@ export function createRuns(db: Db) {
       .pluck()
   const queuedUpTo = countUpTo('queued')
   const runningUpTo = countUpTo('running')
+  const suspended = db
+    .prepare<[], number>("select count(*) from runs where status = 'queued' and suspended = 1")
+    .pluck()
   const setLease = db.prepare<[Record<string, unknown>]>(
     `update runs set lease_expires_at = @leaseExpiresAt
      where id = @runId and status = 'running' and attempt = @attempt`,
@@ -256,6 +260,9 @@ export function createRuns(db: Db) {
     /** How many are queued (running), counted no further than `limit`: admission needs no more. */
     countQueued: (limit: number): number => queuedUpTo.get(limit) ?? 0,
     countRunning: (limit: number): number => runningUpTo.get(limit) ?? 0,
+
+    /** Runs that wait for a gate or for another run, and have no place in the queue. */
+    countSuspended: (): number => suspended.get() ?? 0,
 
     /** A look before a claim takes the write lock. */
     hasClaimable: claims.hasClaimable,

@@ -35,6 +35,9 @@ export function createSecrets(db: Db) {
   const keys = db
     .prepare<[string], string>('select key from secrets where scope = ? order by key')
     .pluck()
+  const scopes = db
+    .prepare<[string], string>('select scope from secrets where key = ? order by scope')
+    .pluck()
   const remove = db.prepare<[string, string]>('delete from secrets where scope = ? and key = ?')
   const removeScope = db.prepare<[string]>('delete from secrets where scope = ?')
   const findKdf = db.prepare<[], KdfParams>(
@@ -49,6 +52,8 @@ export function createSecrets(db: Db) {
     find: (scope: string, key: string): Buffer | undefined => find.get(scope, key),
     upsert: (secret: EncryptedSecret, now: number): void => void upsert.run({ ...secret, now }),
     listKeys: (scope: string): string[] => keys.all(scope),
+    /** Those that have a secret of this key. */
+    listScopes: (key: string): string[] => scopes.all(key),
     remove: (scope: string, key: string): void => void remove.run(scope, key),
     removeScope: (scope: string): void => void removeScope.run(scope),
     findKdfParams: (): KdfParams | undefined => findKdf.get(),

@@ -20,6 +20,8 @@ export interface Task {
   tries: number
   /** The journal's effect that it belongs to; null: it belongs to an earlier generation of its run. */
   effect: number | null
+  /** 1: nothing was executed, somebody has said that it passed. */
+  seeded: 0 | 1
 }
 
 export interface NewTask {
@@ -44,6 +46,10 @@ export function createTasks(db: Db) {
   const insert = db.prepare<[Record<string, unknown>]>(
     `insert into tasks (run_id, step, path, name, status, effect, has_mounts)
      select @runId, @step, @path, @name, 'pending', @effect, @hasMounts where ${owned}`,
+  )
+  const insertSeeded = db.prepare<[Record<string, unknown>]>(
+    `insert into tasks (run_id, step, path, name, status, completed_at, seeded)
+     values (@runId, 1, '/pipeline/' || @runId || '/jobs/' || @job, @job, 'success', @now, 1)`,
   )
   const reuse = db.prepare<[Record<string, unknown>]>(
     `update tasks set path = @path, effect = @effect
@@ -101,6 +107,10 @@ export function createTasks(db: Db) {
   return {
     insert: (claim: Claim, { hasMounts = false, effect = null, ...task }: NewTask): boolean =>
       insert.run({ ...claim, ...task, effect, hasMounts: Number(hasMounts) }).changes === 1,
+
+    /** The one entry of a run that says no more than that a job has passed. */
+    insertSeeded: (runId: string, job: string, now: number): void =>
+      void insertSeeded.run({ runId, job, now }),
 
     /** A task of an earlier generation is one of this generation, as it is. */
     reuse: (claim: Claim, task: { step: number; path: string; effect: number | null }): boolean =>
@@ -163,4 +173,4 @@ export function createTasks(db: Db) {
 export const EARLIER = 'earlier'
 
 const COLUMNS = `run_id as runId, step, path, name, status, code, started_at as startedAt,
-  completed_at as completedAt, error_message as errorMessage, tries, effect`
+  completed_at as completedAt, error_message as errorMessage, tries, effect, seeded`

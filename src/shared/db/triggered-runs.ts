@@ -21,14 +21,28 @@ export function createTriggeredRuns(db: Db) {
     'select child_id as childId, error from triggered_runs where run_id = ? and number = ?',
   )
   const forget = db.prepare<[string]>('delete from triggered_runs where run_id = ?')
-  const groupAbove = db
+  // a run waits for the runs that it awaits, and for the holder of its group
+  const deadlock = db
     .prepare<[{ runId: string; group: string }], number>(
       `with recursive above (id) as (
          values (@runId)
          union
          select triggered_runs.run_id from triggered_runs join above on child_id = above.id
-           where awaited = 1)
-       select 1 from above join runs on runs.id = above.id where concurrency_group = @group limit 1`,
+           where awaited = 1),
+       ahead (id) as (
+         select id from runs where held_group = @group
+         union
+         select child_id from ahead
+           join triggered_runs on triggered_runs.run_id = ahead.id and awaited = 1
+           join runs child on child.id = child_id and child.status in ('queued', 'running')
+         union
+         select holder.id from ahead
+           join runs waiting on waiting.id = ahead.id and waiting.status = 'queued'
+           join runs holder on holder.held_group = waiting.concurrency_group
+       )
+       select 1 from above join runs on runs.id = above.id where concurrency_group = @group
+       union all
+       select 1 from above join ahead using (id) limit 1`,
     )
     .pluck()
   const callers = db.prepare<[string], string>('select callers from runs where id = ?').pluck()
@@ -44,9 +58,12 @@ export function createTriggeredRuns(db: Db) {
     /** Its caller starts anew and calls again. */
     forget: (runId: string): void => void forget.run(runId),
 
-    /** Whether a run, or one that waits for it, is in a concurrency group. */
-    isGroupAbove: (runId: string, group: string): boolean =>
-      group !== '' && groupAbove.get({ runId, group }) === 1,
+    /**
+     * Whether a run that waited for a new one of a concurrency group would wait for itself: that group
+     * is its own or of one that waits for it, or whoever holds it waits for one of those.
+     */
+    isDeadlock: (runId: string, group: string): boolean =>
+      group !== '' && deadlock.get({ runId, group }) === 1,
 
     /** Ids of the pipelines behind a run, the first caller first. */
     listCallers: (runId: string): string[] =>

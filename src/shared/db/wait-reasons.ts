@@ -72,14 +72,16 @@ export function createWaitReasons(db: Db) {
          select 1 from json_each(@labels)
          where value not in (select value from json_each(executors.labels))))`,
   )
+  // those that wait for something of their own are not before anybody
   const ahead = db
-    .prepare<[{ id: string; limit: number }], number>(
+    .prepare<[{ id: string; limit: number; now: number }], number>(
       `with this as (select priority, seq from runs where id = @id)
        select count(*) from (
          select 1 from this join runs on runs.status = 'queued' and runs.priority > this.priority
+           and coalesce(runs.available_at, 0) <= @now
          union all
          select 1 from this join runs on runs.status = 'queued' and runs.priority = this.priority
-           and runs.seq < this.seq
+           and runs.seq < this.seq and coalesce(runs.available_at, 0) <= @now
          limit @limit)`,
     )
     .pluck()
@@ -117,7 +119,7 @@ export function createWaitReasons(db: Db) {
     if (!slots || slots.executors === 0) return { kind: 'executors', labels: run.labels }
     if (slots.open === 0 && slots.alone !== null && slots.free > 0)
       return { kind: 'alone', run: slots.alone }
-    const before = ahead.get({ id: run.id, limit: MAX_AHEAD }) ?? 0
+    const before = ahead.get({ id: run.id, limit: MAX_AHEAD, now }) ?? 0
     if (slots.free === 0) return { kind: 'slots', capacity: slots.capacity, ahead: before }
     return { kind: 'turn', ahead: before }
   }
@@ -133,7 +135,7 @@ export function describeWait(reason: WaitReason): string {
     case 'cleanup':
       return 'what it left behind when it ended is removed first'
     case 'group':
-      return `run ${reason.holder}${reason.isQueued ? ', which has begun and waits itself,' : ''} holds the concurrency group ${nameOf(reason.group)}`
+      return `run ${reason.holder}${reason.isQueued ? ', which has begun and waits itself,' : ''} holds the concurrency group ${describeGroup(reason.group)}`
     case 'pipeline_limit':
       return `${reason.inFlight} of at most ${reason.limit} runs of this pipeline are under way`
     case 'executors':
@@ -149,8 +151,8 @@ export function describeWait(reason: WaitReason): string {
   }
 }
 
-/** The pipeline's own part of a group's key tells a person nothing. */
-function nameOf(group: string): string {
+/** A group for people: the pipeline's own part of its key tells them nothing. */
+export function describeGroup(group: string): string {
   return group.replace(/^pipeline:[^:]*:?/, '') || 'of its pipeline'
 }
 

@@ -43,6 +43,11 @@ export function createDriverSettings(options: DriverSettingsOptions) {
   }
 }
 
+/** The pipelines that brought settings for a driver. */
+export function listPipelinesWithSettings(secrets: Secrets): string[] {
+  return secrets.listScopes(KEY).map((scope) => scope.slice('pipeline/'.length))
+}
+
 /** Takes the settings away. */
 export function removeDriverConfig(secrets: Secrets, pipelineId: string): void {
   secrets.remove(`pipeline/${pipelineId}`, KEY)

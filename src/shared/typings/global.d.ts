@@ -198,6 +198,41 @@ declare global {
     options?: TriggerOptions & { wait?: false },
   ): Promise<{ runID: string }>
 
+  /** The webhook that started a run. Credentials and signatures are masked. */
+  interface HttpRequest {
+    readonly provider: string
+    readonly eventType: string
+    readonly method: string
+    /** Path and query. */
+    readonly url: string
+    /** Names such as `X-Github-Event`; they are found in any case. */
+    readonly headers: Readonly<Record<string, string>>
+    readonly query: Readonly<Record<string, string>>
+    /** Raw, as text. */
+    readonly body: string
+  }
+
+  interface HttpResponse {
+    /** 200 unless given. */
+    status?: number
+    headers?: Readonly<Record<string, string>>
+    body?: string
+  }
+
+  namespace http {
+    /** Undefined when the run was not started by a webhook. */
+    function request(): HttpRequest | undefined
+    /** Answers whoever has sent the webhook. The first call counts, while the sender waits; the run goes on. */
+    function respond(response?: HttpResponse): void
+  }
+
+  /** Whether an expression over the webhook is true; always, when the run was not started by one. */
+  function webhookTrigger(expression: string): boolean
+  /** Texts that expressions make of the webhook; those that fail are left out. */
+  function webhookParams(expressions: Readonly<Record<string, string>>): Record<string, string>
+  /** Whether a run of this pipeline has asked with the same key before. */
+  function webhookDedup(expression: string): boolean
+
   interface EventuallyOptions {
     /** 1000 unless given. */
     timeoutMs?: number

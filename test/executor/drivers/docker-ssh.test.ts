@@ -17,7 +17,8 @@ const never = new AbortController().signal
 
 test('an engine at the other end of SSH runs steps; a host that is not known is refused', async (t) => {
   const { host, trust } = await startSshServer(t)
-  const open = () => openDockerDriver({ host, namespace: 'ci-ssh-test', allowsPrivileged: false })
+  const open = () =>
+    openDockerDriver({ host, namespace: 'ci-ssh-test', instance: 'test', allowsPrivileged: false })
   await assert.rejects(open, {
     code: 'driver_unavailable',
     message:

@@ -18,7 +18,7 @@ before(ensureBusybox)
 const never = new AbortController().signal
 
 const open = (_t: TestContext, namespace: string, allowsPrivileged = false) =>
-  openDockerDriver({ host: DOCKER_HOST, namespace, allowsPrivileged })
+  openDockerDriver({ host: DOCKER_HOST, namespace, instance: 'test', allowsPrivileged })
 
 describeDriverContract({ name: 'docker', image: BUSYBOX_IMAGE, open })
 
@@ -94,7 +94,7 @@ test('running out of memory is told apart from a failure', async (t) => {
 test('no engine is "driver unavailable", with the address and no password', async () => {
   for (const host of ['unix:///nowhere/docker.sock', 'tcp://me:secret@127.0.0.1:9'])
     await assert.rejects(
-      openDockerDriver({ host, namespace: 'ci-x', allowsPrivileged: false }),
+      openDockerDriver({ host, namespace: 'ci-x', instance: 'test', allowsPrivileged: false }),
       (error: Error & { code: string }) =>
         error.code === 'driver_unavailable' &&
         /no Docker engine answers at \S+ \(.*\): start it, or say where it is with --docker-host/.test(
@@ -103,7 +103,12 @@ test('no engine is "driver unavailable", with the address and no password', asyn
         !error.message.includes('secret'),
     )
   await assert.rejects(
-    openDockerDriver({ host: 'nonsense', namespace: 'ci-x', allowsPrivileged: false }),
+    openDockerDriver({
+      host: 'nonsense',
+      namespace: 'ci-x',
+      instance: 'test',
+      allowsPrivileged: false,
+    }),
     { code: 'driver_config_invalid' },
   )
 })
@@ -148,6 +153,7 @@ test('the things of one run are found by their exact name and removed by their e
   const longer = await openDockerDriver({
     host: DOCKER_HOST,
     namespace: `${namespace}1`,
+    instance: 'test',
     allowsPrivileged: false,
   })
   t.after(() => longer.removeAll())
@@ -191,7 +197,12 @@ test('an engine that restarts in the middle of a step: it is lost, its output is
   const engine = await startOwnEngine(t)
   const namespace = `ci-docker-${randomBytes(6).toString('hex')}`
   // what it makes goes with its engine
-  const driver = await openDockerDriver({ host: engine.host, namespace, allowsPrivileged: false })
+  const driver = await openDockerDriver({
+    host: engine.host,
+    namespace,
+    instance: 'test',
+    allowsPrivileged: false,
+  })
   const { spec } = await start(t)
   const container = await driver.run(spec('echo before; sleep 600; echo never'), never)
   const reading = collect(container)
@@ -219,7 +230,12 @@ test('an engine that is too old says so', async (t) => {
   t.after(() => old.close())
   await once(old, 'listening')
   await assert.rejects(
-    openDockerDriver({ host: `unix://${socket}`, namespace: 'ci-x', allowsPrivileged: false }),
+    openDockerDriver({
+      host: `unix://${socket}`,
+      namespace: 'ci-x',
+      instance: 'test',
+      allowsPrivileged: false,
+    }),
     {
       code: 'driver_unavailable',
       message: `the Docker engine 18.09.1 at unix://${socket} is too old: API 1.40 (Docker 19.03) is needed, it has 1.39`,

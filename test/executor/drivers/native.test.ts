@@ -21,6 +21,7 @@ async function open(t: TestContext, namespace: string, outputBytes = 64 * 1_048_
   const driver = await openNativeDriver({
     root: join(dir, 'native'),
     namespace,
+    instance: 'test',
     user: 'nobody',
     outputBytes,
     logger,
@@ -177,6 +178,7 @@ test('an unknown native user is refused when the driver is opened', async (t) =>
   const options = {
     root: join(tempDir(t), 'n'),
     namespace: 'ci-x',
+    instance: 'test',
     outputBytes: 1,
     logger: pino({ level: 'silent' }),
   }

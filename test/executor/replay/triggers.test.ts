@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { NO_RULE, type ConcurrencyRule } from '../../../src/shared/contract/queue-rules.js'
+import type { Db } from '../../../src/shared/db/open.js'
 import { createPipelineInputs } from '../../../src/shared/db/pipeline-inputs.js'
 import { createPipelines } from '../../../src/shared/db/pipelines.js'
 import { createRuns } from '../../../src/shared/db/runs.js'
+import { createTriggeredRuns } from '../../../src/shared/db/triggered-runs.js'
 import { createAttempts, RUN, type TestRun } from '../../helpers/attempts.js'
 import { insertPipeline } from '../../helpers/storage.js'
 
@@ -17,6 +20,13 @@ function children({ main }: TestRun) {
   return createRuns(main)
     .list({ page: 1, perPage: 100 })
     .items.filter(({ id }) => id !== RUN)
+}
+
+function setRule(main: Db, name: string, rule: Partial<ConcurrencyRule>): void {
+  insertPipeline(main, name)
+  const texts = { content: '', contentType: 'ts', driver: 'native', program: '', sourceMap: '{}' }
+  const concurrency = { ...NO_RULE, ...rule }
+  createPipelines(main).upsert({ name, ...texts, concurrency }, name, Date.now())
 }
 
 function end({ main }: TestRun, id: string, how: 'success' | 'failed'): void {
@@ -156,6 +166,71 @@ test('a chain of callers has an end, and a full queue is said', async (t) => {
   assert.deepEqual(await other.attempt(), SUCCESS)
   assert.equal(other.output(0), '100 execution queue is full\n')
   assert.equal(children(other).length, 100)
+})
+
+test('a run that would wait for its own caller is refused, also over others', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+      ${tell("triggerPipeline('same', { wait: true })")}
+      ${tell("triggerPipeline('crossed', { wait: true })")}
+      await triggerPipeline('same')`),
+  )
+  const { main } = run
+  setRule(main, 'same', { mode: 'group', template: 'shared:a' })
+  setRule(main, 'crossed', { mode: 'group', template: 'shared:b' })
+  main
+    .prepare("update runs set concurrency_group = 'shared:a', held_group = 'shared:a' where id = ?")
+    .run(RUN)
+  // a run that holds b and waits for one that waits for a
+  const runs = createRuns(main)
+  const other = { pipelineId: 'same', triggerType: 'manual', triggeredBy: '' } as const
+  for (const [id, group] of [
+    ['holder', 'shared:b'],
+    ['awaited', 'shared:a'],
+  ] as const)
+    runs.insert({ ...other, id, concurrencyGroup: group, triggerInput: {}, requestId: '' }, 1)
+  main
+    .prepare("update runs set held_group = 'shared:b', available_at = 9e15 where id = 'holder'")
+    .run()
+  createTriggeredRuns(main).insert('holder', {
+    ...{ number: 1, childId: 'awaited', error: '', isAwaited: true },
+  })
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  const text = (name: string, group: string): string =>
+    `"triggerPipeline: a run of \\"${name}\\" would wait for its own caller, by way of the concurrency group shared:${group}"`
+  assert.deepEqual(run.output(0).trimEnd().split('\n'), [text('same', 'a'), text('crossed', 'b')])
+  assert.equal(children(run).length, 3, 'one that nobody waits for may wait')
+})
+
+test('a triggered run is under the rule of its pipeline: skipped, or superseding', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+      ${tell("triggerPipeline('shy').then(() => 'first')")}
+      ${tell("triggerPipeline('shy', { wait: true })")}
+      ${tell("triggerPipeline('bold').then(() => 'first')")}
+      ${tell("triggerPipeline('bold').then(() => 'second')")}`),
+  )
+  setRule(run.main, 'shy', { mode: 'skip-if-running' })
+  setRule(run.main, 'bold', { mode: 'group', template: 'g', cancelsRunning: true })
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  const [bold2, bold1, shy2, shy1] = children(run)
+  assert.deepEqual(run.output(0).trimEnd().split('\n'), [
+    '"first"',
+    `{"runID":"${shy2?.id}","status":"skipped","error":"skipped: pipeline already running (peer run ${shy1?.id})"}`,
+    '"first"',
+    '"second"',
+  ])
+  assert.deepEqual(
+    [bold2, bold1, shy2, shy1].map((child) => [child?.status, child?.errorMessage]),
+    [
+      ['queued', ''],
+      ['skipped', `superseded by run ${bold2?.id}`],
+      ['skipped', `skipped: pipeline already running (peer run ${shy1?.id})`],
+      ['queued', ''],
+    ],
+  )
 })
 
 test('an executor may die at every operation of a call: there is one run', async (t) => {

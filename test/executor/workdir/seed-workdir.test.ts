@@ -25,7 +25,7 @@ const never = new AbortController().signal
 before(ensureBusybox)
 
 describeSeeding('docker', BUSYBOX_IMAGE, async (_, namespace) =>
-  openDockerDriver({ host: DOCKER_HOST, namespace, allowsPrivileged: false }),
+  openDockerDriver({ host: DOCKER_HOST, namespace, instance: 'test', allowsPrivileged: false }),
 )
 describeSeeding('native', '', async (t, namespace) => {
   const dir = tempDir(t)
@@ -33,6 +33,7 @@ describeSeeding('native', '', async (t, namespace) => {
   return openNativeDriver({
     root: join(dir, 'native'),
     namespace,
+    instance: 'test',
     user: 'nobody',
     outputBytes: MIB,
     logger: pino({ level: 'silent' }),

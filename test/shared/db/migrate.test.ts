@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { migrateFile, migrateStorage } from '../../../src/shared/db/migrate.js'
 import { openDatabase } from '../../../src/shared/db/open.js'
 import { insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
@@ -14,6 +15,17 @@ test('an empty folder gets both databases, and a second start changes nothing', 
   const db = openForTest(t, path, 'read')
   assert.equal(db.prepare('select count(*) from pipelines').pluck().get(), 1)
   assert.equal(db.pragma('integrity_check', { simple: true }), 'ok')
+})
+
+test('the migrations of a series are numbered from 1 without a gap or a repeat', () => {
+  for (const series of ['main', 'logs', 'secrets']) {
+    const folder = fileURLToPath(new URL(`../../../../migrations/${series}/`, import.meta.url))
+    const versions = readdirSync(folder).map((file) => Number.parseInt(file, 10))
+    assert.deepEqual(
+      versions.toSorted((a, b) => a - b),
+      versions.map((_, at) => at + 1),
+    )
+  }
 })
 
 test('a database of a newer version is refused and left as it was', (t) => {

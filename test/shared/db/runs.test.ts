@@ -215,7 +215,32 @@ test('the end of a run leaves a row until what it made is removed; of one that w
   runs.failQueued('b', 'me', { code: 'aborted', message: 'no' }, 20)
   const cleanups = createRunCleanups(db)
   assert.deepEqual(cleanups.listDue(20, 10), [])
-  assert.deepEqual(cleanups.listDue(30_020, 10), [{ runId: 'a', driver: 'native' }])
+  assert.deepEqual(cleanups.listDue(30_020, 10), [
+    { runId: 'a', driver: 'native', pipelineId: 'p' },
+  ])
   cleanups.remove('a')
   assert.deepEqual(cleanups.listDue(30_020, 10), [])
+})
+
+test('what is found of a run is to be removed once, unless the run goes on; it is not resumed meanwhile', (t) => {
+  const { db, runs, claim } = open(t)
+  for (const id of ['ended', 'live', 'queued']) runs.insert(newRun(id), 1)
+  claim('x', 10, 2)
+  runs.finish({ runId: 'ended', attempt: 1 }, { status: 'success' }, 20)
+  const cleanups = createRunCleanups(db)
+  cleanups.remove('ended')
+  const adopt = (runId: string) => cleanups.adopt({ runId, driver: 'native', pipelineId: '' }, 30)
+  assert.deepEqual(['ended', 'live', 'queued', 'unknown'].map(adopt), [true, false, false, true])
+  assert.deepEqual(['ended', 'unknown'].map(adopt), [false, false])
+  runs.finish({ runId: 'live', attempt: 1 }, { status: 'success' }, 40)
+  runs.restart('ended', 0)
+  assert.deepEqual(
+    claim('y', 50, 3).map(({ id }) => id),
+    ['queued'],
+  )
+  cleanups.remove('ended')
+  assert.deepEqual(
+    claim('y', 50, 3).map(({ id }) => id),
+    ['ended'],
+  )
 })

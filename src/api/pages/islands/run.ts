@@ -129,12 +129,28 @@ function showRun({
   waiting.hidden = status !== 'queued'
   if (reason !== undefined) waiting.textContent = `Waiting: ${reason}`
   container.dataset['runActive'] = String(isActive)
+  void refreshGates()
   showElapsed(getElement('#run-header-elapsed'), times)
   const alert = getElement('#run-error-alert')
   alert.hidden = error === ''
   getElement('strong', alert).textContent = status === 'skipped' ? 'Run skipped' : 'Run failed'
   getElement('pre', alert).textContent = error
   document.title = `${LOOKS[status]?.[1] ?? status}: ${document.title.replace(/^\w+: /, '')}`
+}
+
+/** Gates come and go with what the run waits for; not while somebody writes a comment. */
+async function refreshGates(): Promise<void> {
+  try {
+    const response = await fetch(location.href, { headers: { accept: 'text/html' } })
+    if (!response.ok) return
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html')
+    const shown = getElement('#run-gates')
+    const fresh = page.getElementById('run-gates')
+    const hasDraft = [...shown.querySelectorAll('textarea')].some(({ value }) => value !== '')
+    if (fresh && !hasDraft && !shown.contains(document.activeElement)) shown.replaceWith(fresh)
+  } catch {
+    // offline: the banner says so
+  }
 }
 
 /** Not every page has it. */

@@ -34,7 +34,7 @@ export function openContainer(options: ContainerOptions): Container {
       if (source) {
         live = undefined
         yield* readAttached(source, position, signal)
-        if (signal?.aborted || (await end.isReached())) return
+        if (signal?.aborted || (await end.isReached(signal)) || signal?.aborted) return
       }
       // a later reader, or the rest of what a lost connection kept back
       yield* readLog({ container, end, position, signal })

@@ -3,9 +3,15 @@ import { AppError } from '../../../shared/errors.js'
 /** Everything that is made carries its run, so that it can be found and removed after any crash. */
 export const NAMESPACE_LABEL = 'orchestra.namespace'
 
+/** Whose it is: several servers may share an engine. What older versions made lacks it. */
+export const INSTANCE_LABEL = 'pocketci.instance'
+export const RUN_LABEL = 'pocketci.run'
+
 /** How one run's things are called in an engine. */
 export interface Names {
   namespace: string
+  /** Of the database that the run is in. */
+  instance: string
   labels: Record<string, string>
   container(id: string): string
   sandbox(id: string): string
@@ -14,11 +20,16 @@ export interface Names {
   helper(volume: string): string
 }
 
-export function namesOf(namespace: string): Names {
+export function namesOf(namespace: string, instance: string): Names {
   check('namespace', namespace)
   return {
     namespace,
-    labels: { [NAMESPACE_LABEL]: namespace, 'pocketci.run': namespace.replace(/^ci-/, '') },
+    instance,
+    labels: {
+      [NAMESPACE_LABEL]: namespace,
+      [RUN_LABEL]: namespace.replace(/^ci-/, ''),
+      [INSTANCE_LABEL]: instance,
+    },
     container: (id) => `${namespace}-${check('container id', id)}`,
     sandbox: (id) => `${namespace}-${check('container id', id)}-sandbox`,
     volume: (name) => `${namespace}-${check('volume', name)}`,

@@ -15,6 +15,8 @@ import { createVolume, readArchive, readVolumeFiles, writeArchive } from './volu
 
 export interface DockerDriverOptions extends EngineOptions {
   namespace: string
+  /** Whose run it is: see names.ts. */
+  instance: string
   allowsPrivileged: boolean
 }
 
@@ -25,8 +27,8 @@ export interface DockerDriverOptions extends EngineOptions {
 export async function openDockerDriver(options: DockerDriverOptions): Promise<Driver> {
   const docker = connectEngine(options)
   await checkEngine(docker, options.host)
-  const { allowsPrivileged, namespace } = options
-  const host: DockerHost = { docker, names: namesOf(namespace), allowsPrivileged }
+  const { allowsPrivileged, namespace, instance } = options
+  const host: DockerHost = { docker, names: namesOf(namespace, instance), allowsPrivileged }
   const starts = new Map<string, Promise<Container>>()
 
   return {

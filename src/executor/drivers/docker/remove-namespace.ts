@@ -1,12 +1,18 @@
 import { removeContainer } from './docker-container.js'
 import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
-import { NAMESPACE_LABEL } from './names.js'
+import { INSTANCE_LABEL, NAMESPACE_LABEL } from './names.js'
 import type { DockerHost } from './start-container.js'
 
-/** Kills and removes all that carries the label of a namespace. Throws an AggregateError at the end. */
+/**
+ * Kills and removes all that carries the label of a namespace, unless it is another instance's.
+ * Throws an AggregateError at the end.
+ */
 export async function removeNamespace({ docker, names }: DockerHost): Promise<void> {
   const filters = { label: [`${NAMESPACE_LABEL}=${names.namespace}`] }
   const errors: unknown[] = []
+  // what an older version has made says nothing of its instance
+  const isOurs = ({ Labels: labels }: { Labels?: Record<string, string> | undefined }): boolean =>
+    (labels?.[INSTANCE_LABEL] ?? names.instance) === names.instance
   const attempt = async (remove: () => Promise<unknown>): Promise<void> => {
     try {
       await remove()
@@ -16,11 +22,13 @@ export async function removeNamespace({ docker, names }: DockerHost): Promise<vo
   }
   try {
     const containers = await docker.listContainers({ all: true, filters })
-    for (const { Id: id } of containers)
+    for (const { Id: id } of containers.filter(isOurs))
       await attempt(() => removeContainer(docker.getContainer(id)))
     const { Volumes: volumes } = await docker.listVolumes({ filters })
-    for (const { Name: name } of volumes ?? [])
+    for (const { Name: name } of (volumes ?? []).filter(isOurs))
       await attempt(() => removeVolume(docker.getVolume(name)))
+    for (const { Id: id } of (await docker.listNetworks({ filters })).filter(isOurs))
+      await attempt(() => removeNetwork(docker.getNetwork(id)))
   } catch (error) {
     errors.push(toDriverError(error, 'container_failed', 'listing what the run made'))
   }
@@ -35,5 +43,14 @@ async function removeVolume(volume: {
     await volume.remove({ force: true })
   } catch (error) {
     if (statusOf(error) !== 404) throw toDriverError(error, 'volume_failed', 'removing a volume')
+  }
+}
+
+async function removeNetwork(network: { remove(): Promise<unknown> }): Promise<void> {
+  try {
+    await network.remove()
+  } catch (error) {
+    if (statusOf(error) !== 404)
+      throw toDriverError(error, 'container_failed', 'removing a network')
   }
 }

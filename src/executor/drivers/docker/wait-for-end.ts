@@ -2,15 +2,15 @@ import type Docker from 'dockerode'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { ExitStatus } from '../driver.js'
-import { isWithin } from '../../../shared/wait.js'
+import { isWithin, unlessAborted } from '../../../shared/wait.js'
 import { isEngineLost, statusOf, toDriverError } from '../../../shared/docker/engine.js'
 
 /** How a container ends, as the engine knows it, across restarts of the engine. */
 export interface End {
   /** The same answer at each call. */
   wait(): Promise<ExitStatus>
-  /** True when it has ended, or does so within a moment, and its engine was there all the time. */
-  isReached(): Promise<boolean>
+  /** True when it has ended, or does so soon, and its engine was there all the time. */
+  isReached(signal: AbortSignal | undefined): Promise<boolean>
   /** A kill is on its way that is ours: that it dies of one says nothing else. */
   expectKill(): void
 }
@@ -37,8 +37,10 @@ export function createEnd({ docker, container, exit }: EndOptions): End {
   let settled: Promise<ExitStatus> | undefined
   let wasAway = false
   let isOurKill = false
+  const lost = Promise.withResolvers<void>()
   const onAway = (): void => {
     wasAway = true
+    lost.resolve()
   }
   exit?.catch(onAway)
 
@@ -73,9 +75,14 @@ export function createEnd({ docker, container, exit }: EndOptions): End {
     expectKill() {
       isOurKill = true
     },
-    async isReached() {
-      const ended = wait()
-      return (await isWithin(ended, MOMENT_MS)) && !wasAway
+    async isReached(signal) {
+      const known = Promise.race([wait(), lost.promise])
+      try {
+        return (await isWithin(unlessAborted(known, signal), FLUSH_MS)) && !wasAway
+      } catch (error) {
+        if (signal?.aborted) return false
+        throw error
+      }
     },
   }
 }
@@ -113,8 +120,12 @@ const EVENT_DELAY_S = 0.5
 /** Needs no second look: nothing was killed. */
 const SUCCESS: ExitStatus = { exitCode: 0, isOutOfMemory: false, isLost: false }
 
-/** How long the end may take to be known once the output is over. */
-const MOMENT_MS = 250
+/**
+ * How long the end may take to be known once the output is over: the engine stores the output first,
+ * which takes it seconds when there was much. Too short costs more than too long: all of the output is
+ * read again then, just to find that nothing is missing.
+ */
+const FLUSH_MS = 10_000
 
 const exitSchema = z.object({ StatusCode: z.number() })
 

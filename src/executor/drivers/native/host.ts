@@ -8,6 +8,8 @@ import type { StartProcess } from './start-process.js'
 /** What one native driver works with. */
 export interface NativeHost {
   layout: Layout
+  /** Of the database that the run is in; several servers may share a root. */
+  instance: string
   tools: Tools
   /** Set when the executor is root and steps are somebody else. */
   stepUser: StepUser | undefined

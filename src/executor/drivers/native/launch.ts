@@ -6,7 +6,7 @@ import type { NativeHost } from './host.js'
 import { controlFiles, type ControlFiles } from './layout.js'
 import type { BindMount } from './mounts.js'
 import type { Place } from './places.js'
-import { MARKER } from './processes.js'
+import { INSTANCE, MARKER } from './processes.js'
 import { BIND_MOUNTS, RESERVED_ENV, WRAPPER, envSlot, shim } from './wrapper.js'
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -36,7 +36,7 @@ export function launch(
   onEnd: (error?: Error) => void,
 ): void {
   const files = controlFiles(place.controlDir)
-  const env = toSlots(envOf(place, command))
+  const env = toSlots(envOf(host, place, command))
   for (const path of [files.stdout, files.stderr]) closeSync(openSync(path, 'a', 0o600))
   const inputPath = command.stdin === undefined ? undefined : writeInput(host, files, command.stdin)
   const args = [
@@ -52,7 +52,11 @@ export function launch(
   )
 }
 
-function envOf({ marker, workDir }: Place, { env }: PlacedCommand): [string, string][] {
+function envOf(
+  { instance }: NativeHost,
+  { marker, workDir }: Place,
+  { env }: PlacedCommand,
+): [string, string][] {
   for (const name of Object.keys(env))
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || RESERVED_ENV.test(name))
       throw new AppError(
@@ -60,7 +64,7 @@ function envOf({ marker, workDir }: Place, { env }: PlacedCommand): [string, str
         `the native driver cannot set the environment variable "${name.slice(0, 100)}": its name has to be letters, digits and "_", and not begin with "pocketci_"`,
       )
   const defaults = { PATH: DEFAULT_PATH, HOME: workDir, LANG: 'C.UTF-8' }
-  return Object.entries({ ...defaults, ...env, [MARKER]: marker })
+  return Object.entries({ ...defaults, ...env, [MARKER]: marker, [INSTANCE]: instance })
 }
 
 function toSlots(env: readonly [string, string][]): Record<string, string> {

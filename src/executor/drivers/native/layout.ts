@@ -8,6 +8,8 @@ import { AppError } from '../../../shared/errors.js'
 export interface Layout {
   namespace: string
   dir: string
+  /** A file that says whose run it is. */
+  instance: string
   control: string
   work: string
   volumes: string
@@ -18,6 +20,7 @@ export function layoutOf(root: string, namespace: string): Layout {
   return {
     namespace,
     dir,
+    instance: join(dir, 'instance'),
     control: join(dir, 'control'),
     work: join(dir, 'work'),
     volumes: join(dir, 'volumes'),

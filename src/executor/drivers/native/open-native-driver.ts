@@ -26,6 +26,8 @@ export interface NativeDriverOptions {
   /** Absolute path of the folder that all runs share. */
   root: string
   namespace: string
+  /** Whose run it is. */
+  instance: string
   /** Who steps run as when the executor is root: a local user or a number. */
   user: string
   /** Output kept of each stream of a container. */
@@ -90,13 +92,14 @@ function prepareCommand(
 }
 
 function openHost(options: NativeDriverOptions): NativeHost {
-  const { root, namespace, outputBytes, logger, cgroupRoot = '/sys/fs/cgroup' } = options
+  const { root, namespace, instance, outputBytes, logger, cgroupRoot = '/sys/fs/cgroup' } = options
   const stepUser = process.getuid?.() === 0 ? stepUserOf(options.user, logger) : undefined
   const tools = findTools(stepUser !== undefined)
   const layout = layoutOf(makeRoot(root, stepUser), namespace)
   let canBind: boolean | undefined
   return {
     layout,
+    instance,
     tools,
     stepUser,
     outputBytes,

@@ -6,6 +6,7 @@ import type { Cgroup } from './cgroups.js'
 import { makeStepFolder } from './folders.js'
 import type { NativeHost } from './host.js'
 import { checkName } from './layout.js'
+import { makeRunFolder } from './run-folder.js'
 
 /** Where a container is. */
 export interface Place {
@@ -47,8 +48,8 @@ export function execPlaceOf(sandbox: Place, id: string): Place {
 }
 
 /** Makes a folder that is the executor's alone, below one that steps can enter. */
-export function makeControlDir({ layout }: NativeHost, dir: string): void {
-  mkdirSync(layout.dir, { recursive: true, mode: 0o711 })
+export function makeControlDir(host: NativeHost, dir: string): void {
+  makeRunFolder(host)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
 }
 
@@ -60,6 +61,7 @@ export function preparePlace(
 ): Cgroup {
   const { layout, stepUser, cgroups } = host
   const logger = host.logger.child({ container: place.id })
+  makeRunFolder(host)
   mkdirSync(layout.work, { recursive: true, mode: 0o711 })
   makeStepFolder(place.workDir, stepUser)
   const cgroup = cgroups.create(place.id, limits)

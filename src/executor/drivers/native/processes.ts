@@ -5,6 +5,9 @@ import { AppError } from '../../../shared/errors.js'
 /** The environment variable by which a step's processes are found wherever they went. */
 export const MARKER = 'POCKETCI_CONTAINER'
 
+/** The one that says whose step it is. */
+export const INSTANCE = 'POCKETCI_INSTANCE'
+
 /** How long killed processes may take to disappear: longer than any disk is slow. */
 const DEATH_MS = 10_000
 
@@ -50,18 +53,39 @@ export function findProcesses({ hasMarker, includesWrappers, sessions }: Process
   return found
 }
 
+/** The markers of an instance's steps that have processes, their wrappers included. */
+export function listStepMarkers(instance: string): Set<string> {
+  const markers = new Set<string>()
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name)
+    if (!Number.isInteger(pid)) continue
+    const entries = environmentOf(pid)
+    const [marker] = valuesOf(entries, WRAPPED)
+    const isOurs = marker !== undefined && valuesOf(entries, WRAPPED_INSTANCE).includes(instance)
+    if (isOurs && findProcess(pid)) markers.add(marker)
+  }
+  return markers
+}
+
 function markersOf(pid: number, includesWrappers: boolean): string[] {
+  return valuesOf(environmentOf(pid), includesWrappers ? WRAPPED : PLAIN)
+}
+
+function environmentOf(pid: number): string[] {
   try {
-    const entries = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
-    const pattern = includesWrappers ? WRAPPED : PLAIN
-    return entries.flatMap((entry) => pattern.exec(entry)?.[1] ?? [])
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
   } catch {
     return [] // gone, or another user's
   }
 }
 
+function valuesOf(entries: readonly string[], pattern: RegExp): string[] {
+  return entries.flatMap((entry) => pattern.exec(entry)?.[1] ?? [])
+}
+
 const PLAIN = new RegExp(`^${MARKER}=(.*)$`)
 const WRAPPED = new RegExp(`^(?:POCKETCI_ENV_\\d+=)?${MARKER}=(.*)$`)
+const WRAPPED_INSTANCE = new RegExp(`^(?:POCKETCI_ENV_\\d+=)?${INSTANCE}=(.*)$`)
 
 /** Signals each; one that is gone already is no failure. */
 export function signalAll(pids: Iterable<number>, signal: NodeJS.Signals): void {

@@ -5,6 +5,7 @@ import type { Mount, Volume, VolumeSpec } from '../driver.js'
 import { makeStepFolder } from './folders.js'
 import type { NativeHost } from './host.js'
 import { checkName } from './layout.js'
+import { makeRunFolder } from './run-folder.js'
 
 /** Volumes are folders: they have no size and live until the run's end. */
 export interface Volumes {
@@ -15,10 +16,12 @@ export interface Volumes {
   sourcesOf(mounts: readonly Mount[]): (Mount & { source: string })[]
 }
 
-export function createVolumes({ layout, stepUser }: NativeHost): Volumes {
+export function createVolumes(host: NativeHost): Volumes {
+  const { layout, stepUser } = host
   const make = (name: string): string => {
     const path = join(layout.volumes, checkName('volume', name))
     try {
+      makeRunFolder(host)
       mkdirSync(layout.volumes, { recursive: true, mode: 0o711 })
       makeStepFolder(path, stepUser)
     } catch (error) {

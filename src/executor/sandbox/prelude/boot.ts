@@ -18,6 +18,7 @@ import { createOrchestration } from './stages.js'
 import { createStorage } from './storage.js'
 import { createTriggerPipeline } from './trigger-pipeline.js'
 import { createVolumes } from './volumes.js'
+import { createHttp, createWebhookFunctions } from './webhooks.js'
 import { createYaml } from './yaml.js'
 
 type Program = (module: { exports: unknown }, exports: unknown) => void
@@ -32,6 +33,7 @@ export function boot(send: Send, settings: string) {
   const { host, deliver } = createHost(send)
   const orchestration = createOrchestration(host)
   const yaml = createYaml(host)
+  const webhooks = createWebhookFunctions(host)
 
   removeUndocumented()
   seedRandom(seed)
@@ -44,6 +46,10 @@ export function boot(send: Send, settings: string) {
   define('YAML', yaml)
   define('pipelineContext', freezeAll(context))
   define('triggerPipeline', createTriggerPipeline(host))
+  define('http', createHttp(host))
+  define('webhookTrigger', webhooks.trigger)
+  define('webhookParams', webhooks.params)
+  define('webhookDedup', webhooks.dedup)
   define('pipeline', orchestration)
   // the same under a name that an author's own `pipeline` does not hide
   define('orchestration', orchestration)

@@ -7,7 +7,14 @@
  */
 
 // oxlint-disable typescript/unbound-method -- taking methods off their objects is what this file is for
-const { apply, ownKeys, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect
+const {
+  apply,
+  get: reflectGet,
+  ownKeys,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+} = Reflect
 const { freeze, isFrozen, is } = Object
 const { isArray } = Array
 const { parse, stringify } = JSON
@@ -25,6 +32,7 @@ export {
   isFrozen,
   ownKeys,
   parse,
+  reflectGet,
   stringify,
 }
 
@@ -36,6 +44,7 @@ export const RegExpIntrinsic = RegExp
 export const DateIntrinsic = Date
 export const SetIntrinsic = Set
 export const MapIntrinsic = Map
+export const ProxyIntrinsic = Proxy
 export const StringIntrinsic = String
 export const dateNow = Date.now
 
@@ -61,6 +70,7 @@ export const setForEach = unbind<Set<unknown>, [(value: unknown) => void], void>
 )
 export const slice = unbind<string, [number, number?], string>(String.prototype.slice)
 export const split = unbind<string, [string], string[]>(String.prototype.split)
+export const toLowerCase = unbind<string, [], string>(String.prototype.toLowerCase)
 export const startsWith = unbind<string, [string], boolean>(String.prototype.startsWith)
 export const errorToString = unbind<unknown, [], string>(Error.prototype.toString)
 export const regExpToString = unbind<RegExp, [], string>(RegExp.prototype.toString)

@@ -27,6 +27,7 @@ const FLAGS = {
 const activeSchema = runSchema.extend({
   pipeline_name: z.string().default(''),
   priority: z.string().default('normal'),
+  waiting: z.looseObject({ kind: z.string() }).optional(),
 })
 type ActiveRun = z.infer<typeof activeSchema>
 
@@ -35,6 +36,7 @@ const queueSchema = z.looseObject({
   queued: z.array(activeSchema),
   total_running: z.number(),
   total_queued: z.number(),
+  total_suspended: z.number().default(0),
   capacity: z.number(),
 })
 type Queue = z.infer<typeof queueSchema>
@@ -66,15 +68,27 @@ async function get(connection: Connection, limit: number): Promise<Queue> {
 }
 
 function describe(context: CliContext, paint: Paint, queue: Queue): string {
-  const { running, queued, total_running: inFlight, total_queued: waiting, capacity } = queue
-  const head = `${inFlight} of ${capacity} slots taken, ${waiting} waiting\n`
+  const { running, queued, total_running: inFlight } = queue
+  const head = headOf(queue)
   const rows = [...running, ...queued]
   if (rows.length === 0) return head
   const columns = columnsOf(new Date().toISOString())
   const table = createTable({ columns, paint, width: terminalWidth(context) })
-  const hidden = inFlight + waiting - rows.length
+  const hidden = inFlight + queue.total_queued + queue.total_suspended - rows.length
   const rest = hidden > 0 ? `and ${hidden} more: --limit shows up to ${MAX_PER_PAGE} of each\n` : ''
-  return `${head}\n${table(rows)}${rest}`
+  const hasGate = queued.some(({ waiting }) => waiting?.kind === 'gate')
+  const hint = hasGate
+    ? '\npocketci gate ls shows the gates, pocketci gate approve lets a run pass\n'
+    : ''
+  return `${head}\n${table(rows)}${rest}${hint}`
+}
+
+/** Runs at gates, or that wait for runs that they have triggered, are not in the queue. */
+function headOf({ capacity, ...queue }: Queue): string {
+  const { total_running: running, total_queued: queued, total_suspended: suspended } = queue
+  const slots = capacity === 0 ? 'no executor is there' : `${running} of ${capacity} slots taken`
+  const others = suspended === 0 ? '' : `, ${suspended} without a slot until others are done`
+  return `${slots}, ${queued} queued${others}\n`
 }
 
 function columnsOf(now: string): Column<ActiveRun>[] {

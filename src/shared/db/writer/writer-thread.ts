@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { hasCode, toErrorData } from '../../errors.js'
-import { openDatabase, storageError, type Db } from '../open.js'
+import { BUSY_TIMEOUT_MS, openDatabase, storageError, type Db } from '../open.js'
 import type {
   ConnectMessage,
   Notes,
@@ -30,6 +30,9 @@ const { path, attach, patienceMs = 0, operations: modulePath } = workerData as W
 
 const operationsModule = (await import(modulePath)) as OperationsModule
 const db = openDatabase(path, { mode: 'write', ...(attach === undefined ? {} : { attach }) })
+// SQLite's own wait for a lock doubles its pauses up to 100 ms: whoever has waited long is the last to
+// look, and under many writers some wait for a second. Ours looks at an even pace: see commitPatiently
+db.pragma('busy_timeout = 0')
 const operations = operationsModule.createOperations(db)
 const ports: MessagePort[] = []
 const notes: Notes = new Map()
@@ -75,17 +78,21 @@ interface Answer {
   wake: SharedArrayBuffer | undefined
 }
 
-/** A lock that stays and a full disk pass: whoever has patience waits, and nothing overtakes it. */
+/** A lock and a full disk pass: whoever has patience waits, and nothing overtakes it. */
 function commitPatiently(jobs: readonly Job[]): Answer[] {
-  const deadline = Date.now() + patienceMs
+  const start = performance.now()
   for (;;) {
     try {
       return commitGroup(db, jobs)
     } catch (error) {
       const failure = storageError(path, error)
-      const isPassing = hasCode(failure, 'storage_busy') || hasCode(failure, 'storage_full')
-      if (!isPassing || Date.now() > deadline) return jobs.map((job) => refuse(job, failure))
-      sleep(RETRY_MS * (0.5 + Math.random()))
+      const isLocked = hasCode(failure, 'storage_busy')
+      const isPassing = isLocked || hasCode(failure, 'storage_full')
+      const waitedMs = performance.now() - start
+      const patience = isLocked ? Math.max(patienceMs, BUSY_TIMEOUT_MS) : patienceMs
+      if (!isPassing || waitedMs > patience) return jobs.map((job) => refuse(job, failure))
+      const pauseMs = isLocked && waitedMs < BUSY_TIMEOUT_MS ? LOCK_POLL_MS : RETRY_MS
+      sleep(pauseMs * (0.5 + Math.random()))
     }
   }
 }
@@ -134,7 +141,8 @@ function perform({ id, operation, input }: WriteRequest): WriteReply {
   }
 }
 
-/** Pause between tries while the database refuses, with jitter around it. */
+/** Pauses between tries, with jitter around them: for a lock of another writer, and for one that stays or a full disk. */
+const LOCK_POLL_MS = 1
 const RETRY_MS = 200
 
 function sleep(ms: number): void {

@@ -3,9 +3,9 @@ import { AppError } from '../shared/errors.js'
 const MAX_CHARS = 255
 
 /** A name is a part of paths and is shown everywhere. Throws `request_invalid`. */
-export function checkPipelineName(name: string): void {
+export function checkName(what: 'pipeline' | 'job', name: string): void {
   const fault = findFault(name)
-  if (fault) throw new AppError('request_invalid', `invalid pipeline name: ${fault}`)
+  if (fault) throw new AppError('request_invalid', `invalid ${what} name: ${fault}`)
 }
 
 function findFault(name: string): string | undefined {
