@@ -1,5 +1,4 @@
 import express, { type Express } from 'express'
-import { allowByScope } from '../shared/authorize.js'
 import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
@@ -77,7 +76,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
     access: createAccess(context),
-    authorize: deps.authorize ?? allowByScope,
+    authorize: deps.authorize ?? context.policy.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

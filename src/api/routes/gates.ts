@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates.js'
 import { AppError } from '../../shared/errors.js'
 import { isApprover, nameOf, UNKNOWN } from '../../shared/authorize.js'
+import { listGates } from '../auth/visible.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { parseBody, readFormBody, readJsonBody } from '../request-body.js'
@@ -27,9 +28,9 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
       const query = queryOf(request)
       const page = readPage(query)
       const status = parseStatus(query.get('status'))
-      const { items, totalItems } = gates.list(page, status)
-      const isStale = await expireOverdue(context, items)
-      const found = isStale ? gates.list(page, status) : { items, totalItems }
+      const listed = listGates(context, request, { status, page })
+      const isStale = await expireOverdue(context, listed.items)
+      const found = isStale ? listGates(context, request, { status, page }) : listed
       sendJson(response, 200, {
         ...envelope(page, found),
         items: found.items.map((gate) => toWireGate(gate)),

@@ -1,5 +1,6 @@
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
 import { nameOf } from '../../shared/authorize.js'
+import { listPipelines } from '../auth/visible.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
@@ -44,7 +45,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       const query = queryOf(request)
       const page = readPage(query)
       const search = query.get('q') ?? ''
-      const { items, totalItems } = pipelines.list(search, page)
+      const { items, totalItems } = listPipelines(context, request, { search, page })
       const withRuns = items.map((item) => ({
         ...item,
         latestRun: runs.findLatest(item.id),

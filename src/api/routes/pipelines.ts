@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors.js'
 import type { Pipeline, PipelineRef, PipelineSummary } from '../../shared/db/pipelines.js'
 import { nameOf } from '../../shared/authorize.js'
 import { openBodyStream } from '../body-stream.js'
+import { listPipelines } from '../auth/visible.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -21,7 +22,7 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
     async (request, response) => {
       const query = queryOf(request)
       const page = readPage(query)
-      const found = pipelines.list(query.get('q') ?? '', page)
+      const found = listPipelines(context, request, { search: query.get('q') ?? '', page })
       const { gone, write, end } = openBodyStream(response, { 'Content-Type': 'application/json' })
       await write(`${JSON.stringify(envelope(page, found)).slice(0, -1)},"items":[`)
       let separator = ''

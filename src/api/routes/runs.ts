@@ -1,6 +1,7 @@
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { nameOf } from '../../shared/authorize.js'
+import { listRuns } from '../auth/visible.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -9,12 +10,12 @@ import { toWireRun } from '../wire/run.js'
 
 /** Listing, reading and stopping runs. */
 export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { runs, logger } = context
+  const { logger } = context
   const resource = { kind: 'run', param: 'run_id' } as const
 
   route('GET', '/api/runs', { action: 'run.list', resource: 'server' }, (request, response) => {
     const page = readPage(queryOf(request))
-    const found = runs.list(page)
+    const found = listRuns(context, request, page)
     sendJson(response, 200, {
       ...envelope(page, found),
       items: found.items.map((run) => showRun(context, run)),

@@ -11,7 +11,7 @@ import { checkName } from '../check-name.js'
 import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
 import {
@@ -20,6 +20,7 @@ import {
   toConcurrency,
   toQueueSettings,
 } from '../submitted-queue-rules.js'
+import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
@@ -30,6 +31,7 @@ const bodySchema = z.strictObject({
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
+  rbac_expression: z.string().nullish(),
   ...laterFields,
 })
 type Body = z.infer<typeof bodySchema>
@@ -51,6 +53,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       checkName('pipeline', name)
       const body = parseBody(bodySchema, json ?? {})
       const contentType = check(body, config)
+      checkSubmittedRule(body.rbac_expression, actorOf(request))
       const program = await compile(body.content, { contentType: contentType || 'ts' })
       const pipeline = await store(context, { name, body, contentType, program })
       logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
@@ -115,6 +118,7 @@ async function store(
     program: program.code,
     sourceMap: program.sourceMap,
     isResumeEnabled: body.resume_enabled ?? undefined,
+    rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
   const concurrency = toConcurrency(body)

@@ -1,4 +1,6 @@
 import { isIP } from 'node:net'
+import { compileAccessRule } from '../access-rule.js'
+import { errorMessage } from '../errors.js'
 import type { Flag, FlagTable } from './flag.js'
 import { boolean, checked, list, quote, text, type Kind } from './kinds.js'
 
@@ -43,6 +45,16 @@ const sessionSecret: Kind<string> = checked(text, (value) => {
 const tenant: Kind<string> = checked(text, (value) => {
   if (/^[a-z0-9][a-z0-9.-]{0,252}$/i.test(value)) return value
   throw new Error(`expected a tenant's id or domain, got ${quote(value)}`)
+})
+
+/** An expression over whoever signs in. */
+const serverRule: Kind<string> = checked(text, (value) => {
+  try {
+    if (value !== '') compileAccessRule(value)
+    return value
+  } catch (error) {
+    throw new Error(`invalid server RBAC expression: ${errorMessage(error)}`, { cause: error })
+  }
 })
 
 /** Names that stand for well-known networks. */
@@ -126,6 +138,12 @@ export const AUTH_FLAGS = {
     env: 'CI_SECURE_COOKIES',
     default: 'false',
     doc: 'let browsers send cookies over TLS alone',
+    group,
+  },
+  'server-rbac': {
+    kind: serverRule,
+    env: 'CI_SERVER_RBAC',
+    doc: 'expression that says which of the people who sign in are let in',
     group,
   },
   'trusted-proxies': {

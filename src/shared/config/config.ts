@@ -48,6 +48,8 @@ export const configSchema = z.object({
         isSecure: z.boolean(),
       })
       .optional(),
+    /** An expression that admits people to the server; empty: all who sign in. */
+    serverRule: z.string(),
   }),
   log: z.object({
     level: z.enum(['debug', 'info', 'warn', 'error']),

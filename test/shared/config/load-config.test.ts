@@ -215,9 +215,9 @@ describe('access', () => {
       { 'basic-auth': ['me:a:b'], 'trusted-proxies': ['10.0.0.0/8,::1', 'loopback'] },
       {},
     )
-    assert.deepEqual(auth, { basic: { user: 'me', password: 'a:b' } })
+    assert.deepEqual(auth, { basic: { user: 'me', password: 'a:b' }, serverRule: '' })
     assert.deepEqual(http.trustedProxies, ['10.0.0.0/8', '::1', 'loopback'])
-    assert.deepEqual(loadConfig({}, {}).auth, {})
+    assert.deepEqual(loadConfig({}, {}).auth, { serverRule: '' })
   })
 
   for (const [given, text] of [
@@ -259,6 +259,7 @@ describe('sign-in', () => {
         ...{ sessionSecret: SECRET, callbackUrl: 'https://ci.example.com', isSecure: true },
         github: { clientId: 'id', clientSecret: 'hush', url: 'https://github.com' },
       },
+      serverRule: '',
     })
     assert.equal(loadConfig(WHOLE, {}).auth.oauth?.callbackUrl, 'https://ci.example.com')
   })
