@@ -20,6 +20,8 @@ import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
+import { createAuditLog } from '../shared/db/audit-log.js'
+import { createAudit } from './auth/audit.js'
 import { createPolicy } from './auth/policy.js'
 import { createSignIn } from './auth/sign-in.js'
 import { createTokens } from '../shared/db/tokens.js'
@@ -87,8 +89,10 @@ export function createContext(deps: ApiDeps) {
     shareLinks: createShareLinks(reader),
     users,
     tokens,
+    auditLog: createAuditLog(reader),
+    audit: createAudit({ ...deps, retentionMs: deps.config.auth.auditRetentionMs }),
     accessRules,
-    policy: createPolicy({ serverRule: deps.config.auth.serverRule, rules: accessRules }),
+    policy: createPolicy({ ...deps.config.auth, rules: accessRules }),
     deviceLogins: createDeviceLogins(reader),
     signIn,
     tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),

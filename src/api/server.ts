@@ -10,6 +10,7 @@ import { securityHeaders } from './middleware/security-headers.js'
 import { errorPage } from './pages/error-page.js'
 import { createRouteTable, type RouteTable } from './route-table.js'
 import { addAssetRoutes } from './routes/assets.js'
+import { addAuditRoutes } from './routes/audit.js'
 import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
 import { addMetaRoutes } from './routes/meta.js'
@@ -58,6 +59,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSignOutRoutes(table, context)
   addDeviceLoginRoutes(table, context)
   addTokenRoutes(table, context)
+  addAuditRoutes(table, context)
   addSignInRoutes(table, context)
   addPageRoutes(table, context)
 
@@ -76,6 +78,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
     access: createAccess(context),
+    audit: context.audit,
     authorize: deps.authorize ?? context.policy.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })

@@ -29,6 +29,7 @@ export type Action =
   | 'gate.resolve'
   | 'server.read'
   | 'token.manage'
+  | 'audit.read'
   /** Probes, assets and share links: not even sign-in guards them. */
   | 'public'
 

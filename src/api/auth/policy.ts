@@ -22,19 +22,24 @@ export const SCOPE_OF: Readonly<Record<Action, Scope | null>> = {
   'gate.resolve': 'ci:approve',
   'server.read': 'ci:read',
   'token.manage': 'ci:admin',
+  'audit.read': 'ci:admin',
   public: null,
 }
 
 /** Who may do what. Every route asks it; nothing else decides. */
 export interface Policy {
   authorize: Authorize
-  /** The rules of pipelines that keep somebody out: lists leave out what is under them. */
-  hiddenRules(actor: Actor): string[]
+  /** Of some rules, else of those of all pipelines, those that keep somebody out. */
+  hiddenRules(actor: Actor, sources?: readonly string[]): string[]
+  /** Whether somebody may read the whole audit log. */
+  isAuditor(actor: Actor): boolean
 }
 
 export interface PolicyOptions {
   /** Of the whole server; empty: everybody who has signed in. */
   serverRule: string
+  /** Who may read the whole audit log; empty: nobody of those who sign in through a provider. */
+  auditRule: string
   rules: AccessRules
 }
 
@@ -45,7 +50,7 @@ const MAX_COMPILED = 1_000
  * A token needs the scope of the action; then the server's rule has to admit whoever asks, and then that of the
  * pipeline that the resource belongs to. Throws `expression_invalid` for a server's rule that is none.
  */
-export function createPolicy({ serverRule, rules }: PolicyOptions): Policy {
+export function createPolicy({ serverRule, auditRule, rules }: PolicyOptions): Policy {
   const compiled = new Map<string, AccessRule>()
   const compile = (source: string): AccessRule => {
     const found = compiled.get(source) ?? compileAccessRule(source)
@@ -81,7 +86,12 @@ export function createPolicy({ serverRule, rules }: PolicyOptions): Policy {
         ? 'access denied to this pipeline'
         : 'pipeline requires OAuth authentication for RBAC evaluation'
     },
-    hiddenRules: (actor) => rules.listAll().filter((source) => !admits(source, actor)),
+    isAuditor: (actor) =>
+      actor.kind === 'user'
+        ? auditRule !== '' && admits(auditRule, actor)
+        : actor.kind !== 'pipeline',
+    hiddenRules: (actor, sources = rules.listAll()) =>
+      sources.filter((source) => !admits(source, actor)),
   }
 }
 

@@ -109,20 +109,26 @@ async function expireOverdue(
 }
 
 async function resolve(
-  { gates, writer, logger, now }: ApiContext,
+  { gates, writer, audit, now }: ApiContext,
   request: Request,
   { status, comment }: { status: 'approved' | 'rejected'; comment: string },
 ): Promise<Gate> {
   const actor = actorOf(request)
   const id = pathParam(request, 'gate_id')
   const asked = gates.find(id)
-  if (asked && !isApprover(actor, asked.approvers))
+  if (asked && !isApprover(actor, asked.approvers)) {
+    const { pipelineId } = asked
+    audit.deny(request, { action: AUDIT[status], pipelineId, target: id })
     throw new AppError('access_denied', 'access denied: the gate names its approvers')
+  }
   const resolution = { status, by: nameOf(actor) || UNKNOWN, comment }
   const result = await writer.write('resolveGate', { id, resolution, now: now() })
   switch (result.outcome) {
     case 'resolved':
-      logger.info({ audit: AUDIT[status], gateId: id, runId: result.gate.runId }, 'audit')
+      await audit.record(request, {
+        ...{ action: AUDIT[status], pipelineId: result.gate.pipelineId, target: id },
+        details: { run: result.gate.runId },
+      })
       return result.gate
     case 'already':
       throw new AppError('gate_resolved', `gate is already ${result.status}`)

@@ -1,5 +1,4 @@
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
-import { nameOf } from '../../shared/authorize.js'
 import { listPipelines } from '../auth/visible.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
@@ -14,6 +13,7 @@ import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { redirect, sendHtml } from '../send.js'
+import { setPaused } from './pipelines.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
@@ -90,7 +90,6 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
 }
 
 function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
-  const { writer, now } = context
   route(
     'POST',
     '/pipelines/:id/trigger',
@@ -113,7 +112,7 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
       { action: 'pipeline.pause', resource: PIPELINE },
       async (request, response) => {
         const { id } = getPipelineRef(context, pathParam(request, 'id'))
-        await writer.write('setPaused', { id, isPaused: verb === 'pause', now: now() })
+        await setPaused(context, request, { id, isPaused: verb === 'pause' })
         redirect(response, 303, `/pipelines/${id}/`)
       },
     )
@@ -156,7 +155,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.resume', resource: RUN },
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
-      await restartRun(context, id)
+      await restartRun(context, request, { runId: id })
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )
@@ -191,7 +190,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.stop', resource: RUN },
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
-      await stopRun(context, id, nameOf(actorOf(request)))
+      await stopRun(context, request, id)
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )

@@ -20,7 +20,7 @@ const rerunSchema = z.strictObject({
 
 /** Doing a run again: from where it failed, from a step, or as a new run. */
 export function addRestartRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { config, logger } = context
+  const { config } = context
   const resource = { kind: 'run', param: 'run_id' } as const
 
   route(
@@ -29,8 +29,7 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     { action: 'run.resume', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      await restartRun(context, runId)
-      logger.info({ audit: 'run.resume', runId }, 'audit')
+      await restartRun(context, request, { runId })
       sendJson(response, 200, { run_id: runId, status: 'resuming' })
     },
   )
@@ -43,8 +42,8 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
       const runId = pathParam(request, 'run_id')
       const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { from } = parseBody(rerunSchema, body ?? {})
-      await restartRun(context, runId, typeof from === 'string' ? absolutePath(runId, from) : from)
-      logger.info({ audit: 'run.rerun', runId, from }, 'audit')
+      const step = typeof from === 'string' ? absolutePath(runId, from) : from
+      await restartRun(context, request, { runId, from: step })
       sendJson(response, 200, { run_id: runId, status: 'resuming' })
     },
   )
@@ -56,7 +55,6 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     async (request, response) => {
       const from = getRun(context, pathParam(request, 'run_id'))
       const run = await retrigger(context, request, from)
-      logger.info({ audit: 'run.retrigger', runId: run.id, from: from.id }, 'audit')
       sendJson(response, 202, toWireTriggered(run))
     },
   )
@@ -68,10 +66,11 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
  * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed.
  */
 export async function restartRun(
-  { config, writer, now, stopping }: ApiContext,
-  runId: string,
-  from?: number | string,
+  context: ApiContext,
+  request: Request,
+  { runId, from }: { runId: string; from?: number | string },
 ): Promise<void> {
+  const { config, writer, now, stopping, runs, audit } = context
   if (!config.features.includes('resume'))
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
@@ -80,7 +79,11 @@ export async function restartRun(
   faultPoint('api.run.restarted')
   switch (result.outcome) {
     case 'restarted':
-      return
+      return await audit.record(request, {
+        action: from === undefined ? 'run.resume' : 'run.rerun',
+        ...{ pipelineId: runs.find(runId)?.pipelineId ?? '', target: runId },
+        ...(from !== undefined && { details: { from } }),
+      })
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
     case 'wrong_status':
@@ -107,7 +110,11 @@ export async function retrigger(context: ApiContext, request: Request, run: Run)
   if (run.hasUpload) throw workdirGone()
   const { pipelineId, triggerInput: input } = run
   const { inputs = {} } = input
-  return await admitRun(context, request, { pipelineId, type: 'manual', input, inputs })
+  const again = await admitRun(context, request, { pipelineId, type: 'manual', input, inputs })
+  const details = { from: run.id }
+  const deed = { action: 'run.retrigger', pipelineId, target: again.id, details }
+  await context.audit.record(request, deed)
+  return again
 }
 
 function workdirGone(): AppError {

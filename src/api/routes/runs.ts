@@ -1,3 +1,4 @@
+import type { Request } from 'express'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { nameOf } from '../../shared/authorize.js'
@@ -10,7 +11,6 @@ import { toWireRun } from '../wire/run.js'
 
 /** Listing, reading and stopping runs. */
 export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { logger } = context
   const resource = { kind: 'run', param: 'run_id' } as const
 
   route('GET', '/api/runs', { action: 'run.list', resource: 'server' }, (request, response) => {
@@ -32,8 +32,7 @@ export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.stop', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      const status = await stopRun(context, runId, nameOf(actorOf(request)))
-      logger.info({ audit: 'run.stop', runId }, 'audit')
+      const status = await stopRun(context, request, runId)
       sendJson(response, 200, { run_id: runId, status })
     },
   )
@@ -49,15 +48,19 @@ export function showRun({ waitReasons, now }: ApiContext, run: Run): ReturnType<
  * `run_not_in_flight`.
  */
 export async function stopRun(
-  { writer, now }: ApiContext,
+  { writer, now, runs, audit }: ApiContext,
+  request: Request,
   runId: string,
-  by: string,
 ): Promise<'stopped' | 'stopping'> {
+  const by = nameOf(actorOf(request))
   const result = await writer.write('stopRun', { runId, by, now: now() })
   switch (result) {
     case 'stopped':
-    case 'stopping':
+    case 'stopping': {
+      const pipelineId = runs.find(runId)?.pipelineId ?? ''
+      await audit.record(request, { action: 'run.stop', pipelineId, target: runId })
       return result
+    }
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
     case 'ended':

@@ -41,7 +41,7 @@ const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
 
 /** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
 export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, compile, logger } = context
+  const { config, compile, pipelines, audit } = context
   route(
     'PUT',
     '/api/pipelines/:id',
@@ -55,8 +55,14 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const contentType = check(body, config)
       checkSubmittedRule(body.rbac_expression, actorOf(request))
       const program = await compile(body.content, { contentType: contentType || 'ts' })
+      const former = pipelines.findByName(name)?.rule ?? ''
       const pipeline = await store(context, { name, body, contentType, program })
-      logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+      const { id: pipelineId, rule } = pipeline
+      await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
+      if (rule !== former) {
+        const details = { from: former, to: rule }
+        await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
+      }
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )

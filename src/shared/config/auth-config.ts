@@ -17,9 +17,9 @@ export function findAuthConflicts(values: Partial<Values>): string[] {
   if (!PROVIDERS.some((name) => hasProvider(values, name)))
     return [
       ...halves,
-      ...(values['server-rbac']
-        ? ['--server-rbac needs an OAuth provider: it is about people who sign in']
-        : []),
+      ...(['server-rbac', 'audit-rbac'] as const)
+        .filter((flag) => values[flag])
+        .map((flag) => `--${flag} needs an OAuth provider: it is about people who sign in`),
     ]
   const needed = [
     ...(values['oauth-session-secret'] ? [] : ['CI_OAUTH_SESSION_SECRET']),
@@ -41,7 +41,13 @@ export function toAuthConfig(values: Values): Config['auth'] {
   const basic = values['basic-auth']
   const oauth = toOauth(values)
   const serverRule = values['server-rbac'] ?? ''
-  return { ...(basic && { basic }), ...(oauth && { oauth }), serverRule }
+  return {
+    ...(basic && { basic }),
+    ...(oauth && { oauth }),
+    serverRule,
+    auditRule: values['audit-rbac'] ?? '',
+    auditRetentionMs: values['audit-retention'],
+  }
 }
 
 const PROVIDERS = ['github', 'gitlab', 'microsoft'] as const

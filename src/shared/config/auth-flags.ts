@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { compileAccessRule } from '../access-rule.js'
 import { errorMessage } from '../errors.js'
 import type { Flag, FlagTable } from './flag.js'
-import { boolean, checked, list, quote, text, type Kind } from './kinds.js'
+import { boolean, checked, duration, list, quote, text, type Kind } from './kinds.js'
 
 export interface BasicAuth {
   user: string
@@ -48,14 +48,15 @@ const tenant: Kind<string> = checked(text, (value) => {
 })
 
 /** An expression over whoever signs in. */
-const serverRule: Kind<string> = checked(text, (value) => {
-  try {
-    if (value !== '') compileAccessRule(value)
-    return value
-  } catch (error) {
-    throw new Error(`invalid server RBAC expression: ${errorMessage(error)}`, { cause: error })
-  }
-})
+const accessRule = (what: string): Kind<string> =>
+  checked(text, (value) => {
+    try {
+      if (value !== '') compileAccessRule(value)
+      return value
+    } catch (error) {
+      throw new Error(`invalid ${what} RBAC expression: ${errorMessage(error)}`, { cause: error })
+    }
+  })
 
 /** Names that stand for well-known networks. */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal']
@@ -141,9 +142,22 @@ export const AUTH_FLAGS = {
     group,
   },
   'server-rbac': {
-    kind: serverRule,
+    kind: accessRule('server'),
     env: 'CI_SERVER_RBAC',
     doc: 'expression that says which of the people who sign in are let in',
+    group,
+  },
+  'audit-rbac': {
+    kind: accessRule('audit'),
+    env: 'CI_AUDIT_RBAC',
+    doc: 'expression that says which of the people who sign in read the whole audit log',
+    group,
+  },
+  'audit-retention': {
+    kind: duration({ min: '1h', max: '87600h' }),
+    env: 'CI_AUDIT_RETENTION',
+    default: '8760h',
+    doc: 'how long entries of the audit log are kept',
     group,
   },
   'trusted-proxies': {
