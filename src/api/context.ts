@@ -3,10 +3,12 @@ import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
 import { createGates } from '../shared/db/gates.js'
+import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
+import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { createShareLinks } from '../shared/db/share-links.js'
 import { createTasks } from '../shared/db/tasks.js'
@@ -81,9 +83,11 @@ export function createContext(deps: ApiDeps) {
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
     waitReasons: createWaitReasons(reader),
+    keptVolumes: createKeptVolumes(reader),
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),
+    schedules: createSchedules(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     shareLinks: createShareLinks(reader),

@@ -14,7 +14,7 @@ export type Handler = (request: Request, response: Response) => void | Promise<v
 export interface RouteOptions {
   action: Action
   /** The server, or what a path parameter names. */
-  resource: 'server' | { kind: 'pipeline' | 'run' | 'gate'; param: string }
+  resource: 'server' | { kind: 'pipeline' | 'run' | 'gate' | 'schedule'; param: string }
   /** The handler limits size and time of the body; otherwise a declared length over the limit is refused. */
   limitsOwnBody?: boolean
 }

@@ -24,6 +24,7 @@ import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
 import { addSharedRunRoutes } from './routes/shared-runs.js'
 import { addShareLinkRoutes } from './routes/share-links.js'
+import { addScheduleRoutes } from './routes/schedules.js'
 import { addSeedPassedRoute } from './routes/seed-passed.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
 import { addSignInRoutes } from './routes/sign-in.js'
@@ -47,6 +48,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
   addSeedPassedRoute(table, context)
+  addScheduleRoutes(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
   addQueueRoutes(table, context)

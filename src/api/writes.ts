@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createAuthOperations } from './auth/auth-writes.js'
+import { setScheduleEnabled, syncSchedules, type SetScheduleEnabled } from './change-schedules.js'
+import { fireSchedule, type FireSchedule, type Firing } from './fire-schedule.js'
 import { createTokenOperations } from './auth/token-writes.js'
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
+import { seedPassed, type SeedPassed } from './seed-passed.js'
 import {
   checkAdmission,
   checkCapacity,
   type QueueFull,
   type Refusal,
 } from '../shared/admission/check-admission.js'
-import type { InputDeclarations } from '../shared/contract/inputs.js'
 import {
   enqueueRun,
   NO_GROUP,
@@ -19,17 +21,20 @@ import { findRuleFault, NO_RULE, type ConcurrencyRule } from '../shared/contract
 import { isTerminal, type RunStatus } from '../shared/contract/statuses.js'
 import { createExecutors } from '../shared/db/executors.js'
 import { createGates } from '../shared/db/gates.js'
+import { createKeptVolumes, type KeepRule } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
-import { createRuns, type EarlyEnd, type Run } from '../shared/db/runs.js'
+import { createRuns, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
+import type { PipelineDeclarations } from '../shared/pipeline/program.js'
 import { removeDriverConfig } from '../shared/secrets/driver-config.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
 
@@ -48,9 +53,11 @@ export function createOperations(db: Db) {
   const uploads = createUploads(db)
   const journal = createJournal(db)
   const reusable = createReusableResults(db)
+  const keptVolumes = createKeptVolumes(db)
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
+  const schedules = createSchedules(db)
 
   return {
     ...createAuthOperations(db),
@@ -61,7 +68,7 @@ export function createOperations(db: Db) {
      * the pipeline's own. Nothing is written unless all of it is.
      */
     setPipeline(set: SetPipeline): SetResult {
-      const { id, inputs, secrets: encrypted, driverConfig, now } = set
+      const { id, declarations, secrets: encrypted, driverConfig, now } = set
       const existing = pipelines.findRef(id)
       if (existing?.id === id && existing.name !== set.input.name) return { outcome: 'id_taken' }
       const stored = pipelines.findByName(set.input.name)
@@ -75,7 +82,8 @@ export function createOperations(db: Db) {
 
       const input = { ...set.input, concurrency }
       const pipeline = pipelines.upsert(input, id, now)
-      pipelineInputs.set(pipeline.id, inputs)
+      pipelineInputs.set(pipeline.id, declarations.inputs)
+      syncSchedules(schedules, pipeline.id, declarations.schedules, now)
       for (const secret of encrypted) secrets.upsert(secret, now)
       if (driverConfig === null || (stored && stored.driver !== input.driver))
         removeDriverConfig(secrets, id)
@@ -109,20 +117,14 @@ export function createOperations(db: Db) {
       return { outcome: 'accepted', run: accepted }
     },
 
-    /** Records that a job has passed, as a run of its own that nobody executes. False: no such pipeline. */
-    seedPassed({ runId, pipelineId, job, by, requestId, now }: SeedPassed): boolean {
-      if (!pipelines.findRules(pipelineId)) return false
-      const run = { id: runId, pipelineId, triggeredBy: by, requestId, triggerInput: {} }
-      runs.insert({ ...run, triggerType: 'seed' }, now, PASSED)
-      tasks.insertSeeded(runId, job, now)
-      return true
-    },
+    /** See seed-passed.ts. */
+    seedPassed: (input: SeedPassed): boolean => seedPassed({ pipelines, runs, tasks }, input),
 
     /**
      * Puts a run that has ended into the queue again, as its next generation. What its steps came to
      * stands where it may; with `from`, only of those that were asked for before that step.
      */
-    restartRun({ runId, from, maxQueueSize, now }: RestartRun, notes: Notes): RestartResult {
+    restartRun({ runId, from, by, maxQueueSize, now }: RestartRun, notes: Notes): RestartResult {
       const run = runs.find(runId)
       if (!run) return { outcome: 'not_found' }
       if (from === undefined ? run.status !== 'failed' : !isTerminal(run.status))
@@ -130,25 +132,36 @@ export function createOperations(db: Db) {
       const beforeEffect = from === undefined ? null : findEffect(runId, from)
       if (beforeEffect === undefined) return { outcome: 'step_not_found' }
       if (run.errorCode === NO_GROUP) return { outcome: 'group_missing' }
-      if (run.hasUpload) return { outcome: 'workdir_gone' }
+      const hasVolumes = keptVolumes.isKept(runId)
+      if (run.hasUpload && !hasVolumes) return { outcome: 'workdir_gone' }
       const count = (limit: number): number => notes.get(QUEUED) ?? runs.countQueued(limit)
       const checked = checkCapacity({ runs, executors }, { maxQueueSize, now, count })
       if (checked.outcome !== 'free') return checked
       notes.set(QUEUED, checked.queued + 1)
-      reusable.collect(runId, beforeEffect)
+      reusable.collect(runId, { beforeEffect, hasVolumes })
       journal.clear(runId)
       gates.forget(runId)
       triggered.forget(runId)
       tasks.setAside(runId, run.generation)
-      runs.restart(runId, tasks.maxStep(runId))
-      return { outcome: 'restarted' }
+      runs.restart(runId, { stepBase: tasks.maxStep(runId), by, now })
+      return { outcome: 'restarted', hasVolumes }
     },
 
     /** Ends a queued run at once; asks the executor of a running one. */
-    stopRun({ runId, by, now }: StopRun, notes: Notes): StopResult {
+    stopRun(stop: StopRun, notes: Notes): StopResult {
       notes.delete(QUEUED)
-      return stopRun(runId, by, now)
+      return stopRun(stop)
     },
+
+    /** Queues the run of a schedule, once for each time that it is due. */
+    fireSchedule(input: FireSchedule, notes: Notes): Firing {
+      notes.delete(QUEUED)
+      return fireSchedule({ pipelines, runs, tasks, executors, schedules }, input)
+    },
+
+    /** See change-schedules.ts. */
+    setScheduleEnabled: (input: SetScheduleEnabled): boolean =>
+      setScheduleEnabled(schedules, input),
 
     /** Ends the gates of some runs whose time is over. */
     expireGates({ runIds, now }: { runIds: readonly string[]; now: number }, notes: Notes): void {
@@ -172,7 +185,9 @@ export function createOperations(db: Db) {
     ): 'removed' | 'not_found' | 'active' {
       notes.delete(QUEUED)
       if (!pipelines.find(id)) return 'not_found'
-      const active = runs.findActive(id).map((runId) => stopRun(runId, by, now))
+      const active = runs
+        .findActive(id)
+        .map((runId) => stopRun({ runId, by, keep: KEEP_NOTHING, now }))
       if (active.some((result) => result === 'stopping')) return 'active'
       pipelines.remove(id)
       secrets.removeScope(`pipeline/${id}`)
@@ -192,7 +207,7 @@ export function createOperations(db: Db) {
     return task?.effect ?? undefined
   }
 
-  function stopRun(runId: string, by: string, now: number): StopResult {
+  function stopRun({ runId, by, keep, now }: StopRun): StopResult {
     const run = runs.find(runId)
     if (!run) return 'not_found'
     const status: RunStatus = run.status
@@ -200,6 +215,7 @@ export function createOperations(db: Db) {
       case 'queued':
         runs.failQueued(runId, by, { code: 'aborted', message: STOPPED }, now)
         tasks.endOpen(runId, { status: 'aborted', errorMessage: STOPPED }, now)
+        keptVolumes.decide(runId, keep, now)
         return 'stopped'
       case 'running':
         runs.requestStop(runId, by, now)
@@ -219,10 +235,11 @@ function mergeRule(
   return { ...(given.mode === undefined ? stored : NO_RULE), ...given }
 }
 
+/** The run goes with its pipeline. */
+const KEEP_NOTHING: KeepRule = { keepMs: 0, maxRuns: 0 }
+
 /** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
-
-const PASSED: EarlyEnd = { status: 'success', errorCode: '', errorMessage: '' }
 
 /** The error text of a run that somebody stopped; on the wire. */
 const STOPPED = 'Run stopped by user'
@@ -231,8 +248,7 @@ export interface SetPipeline {
   /** The pipeline's, or the one to give it if it is new. */
   id: string
   input: Omit<PipelineInput, 'concurrency'>
-  /** What its runs may be given. */
-  inputs: InputDeclarations
+  declarations: PipelineDeclarations
   /** With a mode it is the whole rule; without one it changes the one that is stored. */
   concurrency: Partial<ConcurrencyRule>
   secrets: EncryptedSecret[]
@@ -272,26 +288,19 @@ export type Admission =
   | { outcome: 'rule_changed'; rule: ConcurrencyRule }
   | Refusal
 
-export interface SeedPassed {
-  runId: string
-  pipelineId: string
-  job: string
-  /** Who asked, for the record. */
-  by: string
-  requestId: string
-  now: number
-}
-
 export interface RestartRun {
   runId: string
   /** A step's number or its absolute path; undefined: the run failed and goes on. */
   from?: number | string | undefined
+  /** Who asked, for the record. */
+  by: string
   maxQueueSize: number
   now: number
 }
 
 export type RestartResult =
-  | { outcome: 'restarted' }
+  /** With the volumes that its last generation has left, or without any. */
+  | { outcome: 'restarted'; hasVolumes: boolean }
   | { outcome: 'not_found' }
   | { outcome: 'wrong_status' }
   | { outcome: 'step_not_found' }
@@ -305,6 +314,8 @@ export interface StopRun {
   runId: string
   /** Who asked, for the record. */
   by: string
+  /** What becomes of its volumes when it is ended at once. */
+  keep: KeepRule
   now: number
 }
 

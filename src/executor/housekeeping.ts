@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../shared/logger.js'
 import type { Db } from '../shared/db/open.js'
+import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import { createRunCleanups, type RunCleanup } from '../shared/db/run-cleanups.js'
 import { createUploads } from '../shared/db/uploads.js'
@@ -27,8 +28,8 @@ export interface HousekeepingOptions {
   logWriter: WriterClient<LogWrites>
   spool: Spool
   webhooks: { retentionMs: number; dedupTtlMs: number }
-  /** Removes the containers and volumes of a run. */
-  cleanUp(cleanup: RunCleanup): Promise<void>
+  /** Removes the containers of a run and its volumes; answers the volumes that stay, if they are to. */
+  cleanUp(cleanup: RunCleanup, keepsVolumes: boolean): Promise<string[] | undefined>
   /** Looks for what no run owns; undefined where nothing can be left. */
   reaper?: Reaper
   logger: Logger
@@ -43,6 +44,7 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
     'uploads that no run owns': () => sweepSpool(options),
     'old webhooks': () => pruneWebhooks(options),
     'what no run owns': async () => reaper?.reap(),
+    'volumes that were kept for long enough': () => giveUpVolumes(options),
     'what ended runs have left': () => removeLeftovers(options),
   }
   while (!signal.aborted) {
@@ -54,6 +56,14 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
   }
 }
 
+/** Those that nobody has come back for in time. */
+async function giveUpVolumes({ reader, writer, logger }: HousekeepingOptions): Promise<void> {
+  const now = Date.now()
+  if (createKeptVolumes(reader).listOverdue(now, 1).length === 0) return
+  for (const runId of await writer.write('giveUpVolumes', { now, limit: CLEANUP_BATCH }))
+    logger.info({ runId }, 'the volumes of a run are given up')
+}
+
 /** What the executor that ended a run did not come to remove, or could not. */
 async function removeLeftovers(options: HousekeepingOptions): Promise<void> {
   const { reader, writer, cleanUp, logger, signal } = options
@@ -61,8 +71,8 @@ async function removeLeftovers(options: HousekeepingOptions): Promise<void> {
     const { runId } = cleanup
     if (signal.aborted) return
     try {
-      await cleanUp(cleanup)
-      await writer.write('cleaned', { runId }, { isDurable: false })
+      const kept = await cleanUp(cleanup, createKeptVolumes(reader).isKept(runId))
+      await writer.write('cleaned', { runId, kept, now: Date.now() }, { isDurable: false })
       logger.info({ runId }, 'removed what an ended run had left')
     } catch (error) {
       logger.warn({ err: error, runId }, 'removing what an ended run has left failed')

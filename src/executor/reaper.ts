@@ -1,4 +1,5 @@
 import { DRIVERS, type Config, type DriverName } from '../shared/config/config.js'
+import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createRunCleanups } from '../shared/db/run-cleanups.js'
 import { createRuns } from '../shared/db/runs.js'
@@ -105,7 +106,8 @@ async function reapPlace(options: ReaperOptions, place: Place): Promise<void> {
 /** From a look at the rows: whoever decides looks again. */
 function isOwned({ reader }: ReaperOptions, runId: string): boolean {
   const run = createRuns(reader).find(runId)
-  return (run && !isTerminal(run.status)) || createRunCleanups(reader).isPending(runId)
+  if (run && !isTerminal(run.status)) return true
+  return createRunCleanups(reader).isPending(runId) || createKeptVolumes(reader).isKept(runId)
 }
 
 /** Decides in a transaction, so that no run is resumed meanwhile, and reports each thing once. */

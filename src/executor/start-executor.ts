@@ -71,13 +71,17 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
 
   const settingsOf = (pipelineId: string) =>
     createDriverSettings({ secrets: () => createSecrets(reader.db), masterKey, pipelineId })
-  const cleanUp = async ({ runId, driver: name, pipelineId }: RunCleanup): Promise<void> => {
+  const cleanUp = async (
+    { runId, driver: name, pipelineId }: RunCleanup,
+    keepsVolumes: boolean,
+  ): Promise<string[] | undefined> => {
     const findSettings = settingsOf(pipelineId)
     const namespace = `ci-${runId}`
     await using driver = await openDriver(name, {
       ...{ namespace, instance, config, logger, findSettings },
     })
-    await driver.removeAll()
+    await driver.removeAll({ keepsVolumes })
+    return keepsVolumes ? await driver.listVolumes() : undefined
   }
   const { leaseTtlMs, labels } = config.queue
   const executor: Executor = { id: nanoid(), pid: process.pid, host: hostname(), capacity, labels }
@@ -91,7 +95,9 @@ export async function runExecutor(options: ExecutorOptions): Promise<void> {
     changes,
     pool,
     logger,
-    cleanUp: ({ run: { id, driver, pipelineId } }) => cleanUp({ runId: id, driver, pipelineId }),
+    keep: config.volumes,
+    cleanUp: ({ run: { id, driver, pipelineId } }, keepsVolumes) =>
+      cleanUp({ runId: id, driver, pipelineId }, keepsVolumes),
     signal: stopping,
   })
   const house = keepHouse({

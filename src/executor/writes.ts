@@ -4,6 +4,7 @@ import { createExecutors, type Executor } from '../shared/db/executors.js'
 import { createGates, type NewGate } from '../shared/db/gates.js'
 import { createJournal, type JournalEntry } from '../shared/db/journal.js'
 import { createInstance } from '../shared/db/instance.js'
+import { createKeptVolumes, type KeepRule } from '../shared/db/kept-volumes.js'
 import { createLogPurges } from '../shared/db/log-purges.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
@@ -18,6 +19,7 @@ import {
 } from '../shared/db/runs.js'
 import { createRunCleanups, type RunCleanup } from '../shared/db/run-cleanups.js'
 import { createRunSecrets } from '../shared/db/run-secrets.js'
+import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createStorageEntries } from '../shared/db/storage-entries.js'
 import { createSuspensions, summarize, type Wait } from '../shared/db/suspensions.js'
 import { createTasks, type NewTask, type TaskEnd } from '../shared/db/tasks.js'
@@ -43,6 +45,8 @@ export function createOperations(db: Db) {
   const runSecrets = createRunSecrets(db)
   const cleanups = createRunCleanups(db)
   const instance = createInstance(db)
+  const keptVolumes = createKeptVolumes(db)
+  const reusable = createReusableResults(db)
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
@@ -67,11 +71,17 @@ export function createOperations(db: Db) {
 
     claim: (input: ClaimRuns): ClaimedRun[] => runs.claim(input).map((run) => withPipeline(run)),
 
-    /** False: the claim is no longer ours. */
-    finish({ claim, outcome, openTasks, now }: FinishRun): boolean {
-      if (!runs.finish(claim, outcome, now)) return false
+    /** Ends a run and decides about its volumes. */
+    finish({
+      claim,
+      outcome,
+      openTasks,
+      keep,
+      now,
+    }: FinishRun): 'lost' | 'ended' | 'ended_keeping' {
+      if (!runs.finish(claim, outcome, now)) return 'lost'
       tasks.endOpen(claim.runId, openTasks, now)
-      return true
+      return keptVolumes.decide(claim.runId, keep, now) ? 'ended_keeping' : 'ended'
     },
 
     /** Gives a run up in order: another executor may claim it at once. Nothing when it is not ours. */
@@ -80,8 +90,25 @@ export function createOperations(db: Db) {
     /** The thread of a run has died: it may be claimed at once, and that counts as a death. */
     expire: ({ claim, now }: { claim: Claim; now: number }): void => runs.expire(claim, now),
 
-    /** What an ended run has made is gone. */
-    cleaned: ({ runId }: { runId: string }): void => cleanups.remove(runId),
+    /** What an ended run has made is gone, but for its volumes of these names, if they are to stay. */
+    cleaned({ runId, kept, now }: CleanedRun): void {
+      // somebody was faster, or it never came to have any
+      if (kept?.length === 0) forgetVolumes(runId)
+      // given up meanwhile: they go now
+      else if (kept && !keptVolumes.setNames(runId, kept)) return cleanups.postpone(runId, now)
+      cleanups.remove(runId)
+    },
+
+    /** Volumes have stayed for long enough. Answers whose. */
+    giveUpVolumes: ({ now, limit }: { now: number; limit: number }): string[] =>
+      keptVolumes.giveUpOverdue(now, limit),
+
+    /** Kept volumes are not there, and nothing has begun that counts on them. False: the claim is lost. */
+    forgetVolumes({ claim }: { claim: Claim }): boolean {
+      if (!runs.isOwned(claim)) return false
+      forgetVolumes(claim.runId)
+      return true
+    },
 
     /** What an ended run has made could not be removed: tried again later. */
     postponeCleanup: ({ runId, dueAt }: { runId: string; dueAt: number }): void =>
@@ -171,6 +198,11 @@ export function createOperations(db: Db) {
     purged: ({ runId }: { runId: string }): void => purges.remove(runId),
   }
 
+  function forgetVolumes(runId: string): void {
+    reusable.dropMounted(runId)
+    keptVolumes.forget(runId)
+  }
+
   function withPipeline(run: Run): ClaimedRun {
     const pipeline = pipelines.find(run.pipelineId)
     const program = pipelines.findProgram(run.pipelineId, run.programVersion)
@@ -180,6 +212,7 @@ export function createOperations(db: Db) {
       run,
       pipeline: { id, name, program },
       upload: uploads.findName(run.id),
+      keptVolumes: keptVolumes.find(run.id)?.names ?? undefined,
       isFresh: journal.isEmpty(run.id),
     }
   }
@@ -272,6 +305,8 @@ export interface ClaimedRun {
   }
   /** The file in the spool that becomes its volume `workdir`. */
   upload: string | undefined
+  /** Names of the volumes that its last generation has left for it. */
+  keptVolumes: string[] | undefined
   /** Nothing of it was ever started: its journal is empty. */
   isFresh: boolean
 }
@@ -281,6 +316,15 @@ export interface FinishRun {
   outcome: RunOutcome
   /** What becomes of tasks that have not ended. */
   openTasks: { status: TaskStatus; errorMessage: string }
+  /** What becomes of its volumes. */
+  keep: KeepRule
+  now: number
+}
+
+export interface CleanedRun {
+  runId: string
+  /** The volumes that are still there; undefined: they are gone too. */
+  kept?: string[] | undefined
   now: number
 }
 

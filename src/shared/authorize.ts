@@ -34,7 +34,8 @@ export type Action =
   | 'public'
 
 /** What a route does it to: `key` is what the path says, an id or a name, not looked up yet. */
-export type Resource = { kind: 'server' } | { kind: 'pipeline' | 'run' | 'gate'; key: string }
+export type Resource =
+  { kind: 'server' } | { kind: 'pipeline' | 'run' | 'gate' | 'schedule'; key: string }
 
 /** Decides before a handler runs; answers why not. That does not tell whether the resource is there. */
 export type Authorize = (actor: Actor, action: Action, resource: Resource) => string | undefined
@@ -63,12 +64,12 @@ export function isApprover(actor: Actor, approvers: readonly string[]): boolean 
   }
 }
 
+/** Who acts where nobody signs in, in records that have to name somebody. */
+export const UNKNOWN = 'unknown'
+
 function isNamed(approvers: readonly string[], names: readonly string[]): boolean {
   return approvers.length === 0 || names.some((name) => approvers.includes(name))
 }
-
-/** Who acts where nobody signs in, in records that have to name somebody. */
-export const UNKNOWN = 'unknown'
 
 /** How the actor is written into a run's record; empty when nobody has signed in. */
 export function nameOf(actor: Actor): string {

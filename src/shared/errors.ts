@@ -77,6 +77,7 @@ export const ERROR_CODES = [
   'delivery_gone',
   'share_not_found',
   'share_limit',
+  'schedule_not_found',
   'token_not_found',
   'token_limit',
   'queue_full',

@@ -21,14 +21,18 @@ export type FaultPoint =
   // a run
   | 'run.claimed'
   | 'run.workdir.seeded'
+  | 'run.volumes.forgotten'
   | 'run.replay.over'
   | 'run.stop.heard'
   | 'run.suspended'
   | 'run.finish.committed'
+  | 'run.removed'
   | 'run.cleaned'
   // the api
   | 'api.run.admitted'
   | 'api.run.restarted'
+  | 'api.schedule.due'
+  | 'api.schedule.fired'
 
 interface Fault {
   point: string

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startTestApi, type TestApi } from '../helpers/api.js'
+import { PIPELINE, startTestApi, type TestApi } from '../helpers/api.js'
 
 const FAILED = { status: 'failed', errorCode: 'pipeline_failed', errorMessage: 'why' } as const
 
@@ -29,8 +29,8 @@ test('a failed run is resumed: the same run, in the queue, with nothing of its e
   const { status, body } = await post(api, runId, 'resume')
   assert.deepEqual([status, body], [200, { run_id: runId, status: 'resuming' }])
   const { body: run } = await api.call('GET', `/api/runs/${runId}/status`)
-  const { created_at: createdAt, ...rest } = run
-  assert.match(String(createdAt), /Z$/)
+  const { created_at: createdAt, restarted_at: restartedAt, ...rest } = run
+  for (const time of [createdAt, restartedAt]) assert.match(String(time), /Z$/)
   assert.deepEqual(rest, {
     id: runId,
     pipeline_id: run['pipeline_id'],
@@ -152,6 +152,53 @@ test('the buttons of the page resume a run and start it again', async (t) => {
   const page = await (await api.fetch(`/runs/${runId}/tasks`)).text()
   assert.match(page, /id="run-resume-form"[^>]* hidden/)
   assert.match(page, /<span class="dim">earlier<\/span>/)
+})
+
+test('a step’s button runs a run again from there, without script; not while it goes on', async (t) => {
+  const api = await startTestApi(t)
+  const runId = await endedRun(api, await api.set('p'), { status: 'success' })
+  const form =
+    /<form class="run-rerun-form" method="post" action="([^"]+)"( hidden)?><button class="btn" name="from" value="(\d+)">/
+  const pageOf = async () => (await api.fetch(`/runs/${runId}/tasks`)).text()
+  const [, action = '', hidden, value = ''] = form.exec(await pageOf()) ?? []
+  assert.deepEqual([action, hidden, value], [`/runs/${runId}/rerun`, undefined, '1'])
+  const submit = (from: string) =>
+    api.fetch(action, { method: 'POST', redirect: 'manual', body: new URLSearchParams({ from }) })
+  assert.equal((await submit('x')).status, 400)
+  assert.equal((await submit('2')).status, 404)
+  const { status, headers } = await submit(value)
+  assert.deepEqual([status, headers.get('location')], [303, `/runs/${runId}/tasks`])
+  assert.equal(api.runs.find(runId)?.generation, 2)
+  // its only step is of an earlier generation now, and the template's form is not shown
+  assert.equal((await pageOf()).match(/run-rerun-form/g)?.length, 1)
+  assert.match(await pageOf(), / hidden><button class="btn" name="from" value="-1">/)
+  assert.equal((await submit(value)).status, 409)
+})
+
+test('who resumed a run is on record, and shown', async (t) => {
+  const api = await startTestApi(t, { flags: { 'basic-auth': ['ada:secret-password'] } })
+  const authorization = `Basic ${Buffer.from('ada:secret-password').toString('base64')}`
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const headers = { authorization, 'content-type': 'application/json' }
+    const content = body === undefined ? {} : { body: JSON.stringify(body) }
+    const response = await api.fetch(path, { method, headers, redirect: 'manual', ...content })
+    return { status: response.status, text: await response.text() }
+  }
+  await ask('PUT', '/api/pipelines/p', { content: PIPELINE, content_type: 'ts' })
+  const { text } = await ask('POST', '/api/pipelines/p/trigger')
+  const { run_id: runId } = JSON.parse(text) as { run_id: string }
+  api.claim()
+  api.runs.finish({ runId, attempt: 1 }, FAILED, Date.now())
+  assert.equal((await ask('POST', `/runs/${runId}/resume`)).status, 303)
+  const run = JSON.parse((await ask('GET', `/api/runs/${runId}/status`)).text) as Record<
+    string,
+    unknown
+  >
+  assert.deepEqual([run['triggered_by'], run['restarted_by']], ['basic:ada', 'basic:ada'])
+  assert.match(
+    (await ask('GET', `/runs/${runId}/tasks`)).text,
+    /<span>Restarted<\/span> <time[^>]*>[^<]*<\/time><span> by basic:ada<\/span>/,
+  )
 })
 
 test('a resumed run waits for its group again; a retrigger is under the rule', async (t) => {

@@ -20,6 +20,8 @@ const ROUTES: Record<string, Action> = {
   'PUT /api/pipelines/:id': 'pipeline.set',
   'POST /api/pipelines/:id/trigger': 'pipeline.run',
   'POST /api/pipelines/:name/run': 'pipeline.run',
+  'GET /api/pipelines/:id/schedules': 'pipeline.read',
+  'PUT /api/schedules/:id/enabled': 'pipeline.pause',
   'POST /api/pipelines/:id/jobs/:name/seed-passed': 'pipeline.run',
   'GET /api/runs': 'run.list',
   'GET /api/queue': 'run.list',
@@ -53,11 +55,14 @@ const ROUTES: Record<string, Action> = {
   'POST /pipelines/:id/trigger': 'pipeline.run',
   'POST /pipelines/:id/pause': 'pipeline.pause',
   'POST /pipelines/:id/unpause': 'pipeline.pause',
+  'POST /pipelines/:id/schedules/:schedule_id/pause': 'pipeline.pause',
+  'POST /pipelines/:id/schedules/:schedule_id/unpause': 'pipeline.pause',
   'GET /runs/:id': 'run.read',
   'GET /runs/:id/tasks': 'run.read',
   'POST /runs/:id/share': 'run.share',
   'POST /runs/:id/stop': 'run.stop',
   'POST /runs/:id/resume': 'run.resume',
+  'POST /runs/:id/rerun': 'run.resume',
   'POST /runs/:id/retrigger': 'run.retrigger',
 }
 

@@ -12,6 +12,7 @@ const THREADS = 10
 const [mode = '', path = '', executorId = ''] = process.argv.slice(2)
 const openTasks = { status: 'success' as const, errorMessage: '' }
 const outcome = { status: 'success' as const }
+const keep = { keepMs: 0, maxRuns: 1 }
 
 const claimInput = () => ({
   ...{ executorId, limit: 1, now: Date.now(), leaseTtlMs: 60_000, defaultDriver: 'native' },
@@ -42,7 +43,7 @@ async function openOurs() {
         waits.push(performance.now() - start)
         if (!claimed) return
         const claim = { runId: claimed.run.id, attempt: claimed.run.attempt }
-        await client.write('finish', { claim, outcome, openTasks, now: Date.now() })
+        await client.write('finish', { claim, outcome, openTasks, keep, now: Date.now() })
         ended++
       }
     }
@@ -63,7 +64,7 @@ function openBare() {
       if (!claimed) return { ended, waits: [] }
       const { id: runId, attempt } = claimed.run
       db.pragma('synchronous = FULL')
-      const end = { claim: { runId, attempt }, outcome, openTasks, now: Date.now() }
+      const end = { claim: { runId, attempt }, outcome, openTasks, keep, now: Date.now() }
       db.transaction(() => finish(end)).immediate()
       ended++
     }

@@ -213,6 +213,32 @@ test('run: args may be null, and a run that fails exits with 1 and a message', a
   assert.match(String(last?.['message']), /no luck/)
 })
 
+test('schedules: a bare array; toggle: 200, 404', async () => {
+  const id = await set(
+    'timed',
+    `export const schedules = { nightly: { cron: '0 3 * * *', jobs: ['build'] } }\n${FAST}`,
+  )
+  const { status, body } = await get(`/api/pipelines/${id}/schedules`)
+  assert.equal(status, 200)
+  const [schedule, ...others] = JSON.parse(body)
+  assert.equal(others.length, 0)
+  assert.equal(schedule.pipeline_id, id)
+  const { name, schedule_type: type, schedule_expr: expr, job_name: job, enabled } = schedule
+  assert.deepEqual(
+    [name, type, expr, job, enabled],
+    ['nightly', 'cron', '0 3 * * *', 'build', true],
+  )
+  for (const time of ['next_run_at', 'created_at', 'updated_at']) assert.match(schedule[time], TIME)
+  const put = (schedule_id: string, json: object) =>
+    call({ method: 'PUT', url: `${server.url}/api/schedules/${schedule_id}/enabled`, json })
+  const toggled = await put(schedule.id, { enabled: false })
+  assert.deepEqual([toggled.status, JSON.parse(toggled.body)], [200, { status: 'ok' }])
+  const [paused] = JSON.parse((await get(`/api/pipelines/${id}/schedules`)).body)
+  assert.equal(paused.enabled, false)
+  assert.equal(JSON.parse((await put('none', { enabled: true })).body).error, 'schedule not found')
+  assert.equal((await get('/api/pipelines/none/schedules')).status, 404)
+})
+
 test('gates: a bare array, approve and reject: 200 with the gate, 404, 409', async () => {
   const id = await set(
     'gated',

@@ -66,6 +66,8 @@ function accepted({ run, now }: AdmitRun) {
     status: 'queued',
     attempt: 0,
     generation: 1,
+    restartedAt: null,
+    restartedBy: '',
     stepBase: 0,
     hasUpload: false,
     executorId: null,

@@ -17,6 +17,7 @@ import { logsPathOf, openDatabase, type Db } from '../../src/shared/db/open.js'
 import { createRuns } from '../../src/shared/db/runs.js'
 import { createTasks } from '../../src/shared/db/tasks.js'
 import { openWriter } from '../../src/shared/db/writer/open-writer.js'
+import type { WriterClient } from '../../src/shared/db/writer/writer-client.js'
 import { compilePipeline, stopCompiler } from '../../src/shared/pipeline/compile.js'
 import { tempDir } from './temp-dir.js'
 import { CLAIMER } from './storage.js'
@@ -32,6 +33,8 @@ export interface TestApi {
   tasks: ReturnType<typeof createTasks>
   logs: ReturnType<typeof createLogChunks>
   secretKey: Buffer
+  /** The api's. */
+  writer: WriterClient<ApiWrites>
   /** What was logged so far, as JSON lines. */
   logLines(): string[]
   stopping: AbortController
@@ -167,6 +170,7 @@ export async function startTestApi(
     tasks: createTasks(db),
     logs,
     secretKey,
+    writer: writer.client,
     logLines: () => lines,
     stopping,
     closing,

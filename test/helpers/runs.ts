@@ -8,6 +8,7 @@ export interface ApiRun {
   error_message?: string
   started_at?: string
   completed_at?: string
+  kept_volumes?: { names?: string[]; until: string }
 }
 
 export interface ApiTask {

@@ -19,6 +19,7 @@ export interface Machine {
   starts: string[]
   kills: string[]
   containers: Map<string, ScriptedContainer>
+  volumes: Set<string>
   /** Set to make starts fail with it. */
   failure: Error | undefined
   /** Set to make starts tell of their progress. */
@@ -40,6 +41,7 @@ export function createMachine(): Machine {
     starts: [],
     kills: [],
     containers: new Map(),
+    volumes: new Set(),
     failure: undefined,
     progress: undefined,
     open: () => openDriver(machine, gate.promise),
@@ -50,7 +52,6 @@ export function createMachine(): Machine {
 
 function openDriver(machine: Machine, gate: Promise<void>): Driver {
   const sandboxes = new Set<string>()
-  const volumes = new Set<string>()
   const run = async (id: string, spec: ContainerSpec | ExecSpec): Promise<Container> => {
     if (machine.failure) throw machine.failure
     spec.beforeStart?.()
@@ -76,7 +77,7 @@ function openDriver(machine: Machine, gate: Promise<void>): Driver {
       return there && toContainer(machine, id, there)
     },
     async createVolume({ name }) {
-      volumes.add(name)
+      machine.volumes.add(name)
       return { name, path: `/${name}` }
     },
     async *readFiles(_volume, paths) {
@@ -95,9 +96,11 @@ function openDriver(machine: Machine, gate: Promise<void>): Driver {
         },
       }
     },
-    async removeAll() {
+    listVolumes: async () => [...machine.volumes],
+    async removeAll({ keepsVolumes = false } = {}) {
       for (const container of machine.containers.values()) end(container, 137)
       machine.containers.clear()
+      if (!keepsVolumes) machine.volumes.clear()
     },
     async [Symbol.asyncDispose]() {},
   }

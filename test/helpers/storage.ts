@@ -15,6 +15,9 @@ export function tempStorage(t: Pick<TestContext, 'after'>): string {
 /** What else a claim says. */
 export const CLAIMER = { defaultDriver: 'native', isIdle: true, labels: [] as string[] }
 
+/** Volumes go with their runs. */
+export const KEEP_NOTHING = { keepMs: 0, maxRuns: 1 }
+
 /** A connection that is closed when the test ends. */
 export function openForTest(
   t: Pick<TestContext, 'after'>,

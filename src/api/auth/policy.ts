@@ -105,5 +105,7 @@ function rulesOf(rules: AccessRules, resource: Resource): string[] {
       return rules.ofRun(resource.key)
     case 'gate':
       return rules.ofGate(resource.key)
+    case 'schedule':
+      return rules.ofSchedule(resource.key)
   }
 }

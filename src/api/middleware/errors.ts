@@ -27,6 +27,7 @@ const ANSWERS: Partial<Record<ErrorCode, Answer>> = {
   task_not_found: { status: 404 },
   gate_not_found: { status: 404 },
   share_not_found: { status: 404 },
+  schedule_not_found: { status: 404 },
   token_not_found: { status: 404 },
   pipeline_paused: { status: 409 },
   pipeline_stopping: { status: 409 },

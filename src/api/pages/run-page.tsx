@@ -1,6 +1,7 @@
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { Gate } from '../../shared/db/gates.js'
 import type { PipelineRef } from '../../shared/db/pipelines.js'
+import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
 import type { Run } from '../../shared/db/runs.js'
 import { EARLIER, type Task } from '../../shared/db/tasks.js'
 import { describeWait, type WaitReason } from '../../shared/db/wait-reasons.js'
@@ -33,17 +34,20 @@ export interface RunPageProps {
   omitted: number
   /** Of the run's console. */
   console: OutputHead
-  /** Runs that failed may be resumed. */
+  /** The run may be resumed when it fails. */
   canResume: boolean
+  /** The volumes that it has left. */
+  kept: KeptVolumes | undefined
   now: number
 }
 
 /** A run with its steps and their output; a script keeps it up to date. */
 export function renderRunPage(props: RunPageProps): string {
-  const { site, run, pipeline, waits, steps, omitted, canResume, now } = props
+  const { site, run, pipeline, waits, steps, omitted, canResume, kept, now } = props
   const isActive = !isTerminal(run.status)
   const shortId = run.id.slice(0, 8)
   const logPath = `/api/runs/${run.id}/logs`
+  const rerunPath = canResume ? `/runs/${run.id}/rerun` : undefined
   return renderPage({
     site,
     title: `${pipeline.name} ${shortId}`,
@@ -72,7 +76,7 @@ export function renderRunPage(props: RunPageProps): string {
                 Stop Run
               </button>
             </form>
-            {canResume && !run.hasUpload && (
+            {canResume && (
               <form
                 id="run-resume-form"
                 method="post"
@@ -119,6 +123,18 @@ export function renderRunPage(props: RunPageProps): string {
               <Elapsed start={run.startedAt} end={run.completedAt} now={now} />
             </span>
           </li>
+          {run.restartedAt !== null && (
+            <li>
+              <span>Restarted</span> <Time at={run.restartedAt} />
+              {run.restartedBy !== '' && <span>{` by ${visibleText(run.restartedBy)}`}</span>}
+            </li>
+          )}
+          {kept && !isActive && (
+            <li>
+              <span>{`Volumes ${visibleText(kept.names?.join(', ') ?? '')} kept until`}</span>{' '}
+              <Time at={kept.until} />
+            </li>
+          )}
           <Args run={run} />
         </ul>
         <p id="run-waiting" class="banner is-queued" hidden={run.status !== 'queued'}>
@@ -152,6 +168,7 @@ export function renderRunPage(props: RunPageProps): string {
               task={task}
               note={noteOf(run, task)}
               head={head}
+              {...(rerunPath && { rerun: { path: rerunPath, isHidden: isActive } })}
               now={now}
             />
           ))}
@@ -163,7 +180,14 @@ export function renderRunPage(props: RunPageProps): string {
           </p>
         )}
         <template id="step-template">
-          <Step logPath={logPath} step={-1} name="" head={EMPTY} now={now} />
+          <Step
+            logPath={logPath}
+            step={-1}
+            name=""
+            head={EMPTY}
+            now={now}
+            {...(rerunPath && { rerun: { path: rerunPath, isHidden: true } })}
+          />
         </template>
       </>
     ),
@@ -184,9 +208,13 @@ interface StepProps {
   note?: string
   head: OutputHead
   now: number
+  /** Where a run is done again from a step. */
+  rerun?: { path: string; isHidden: boolean }
 }
 
-export function Step({ logPath, step, name, task, note = '', head, now }: StepProps) {
+export function Step({ logPath, step, name, task, note = '', head, now, rerun }: StepProps) {
+  // of this generation; the template's may be
+  const canRerun = task ? task.effect !== null : step < 0
   const isConsole = step === 0
   const isOpen = task ? FAILED.has(task.status) || task.status === 'running' : isConsole
   return (
@@ -216,6 +244,13 @@ export function Step({ logPath, step, name, task, note = '', head, now }: StepPr
           Whole log
         </a>
       </p>
+      {rerun && canRerun && (
+        <form class="run-rerun-form" method="post" action={rerun.path} hidden={rerun.isHidden}>
+          <button class="btn" name="from" value={step}>
+            Re-run from here
+          </button>
+        </form>
+      )}
       <div class="log" tabIndex={0} role="region" aria-label={`Output of ${visibleText(name)}`}>
         {visibleText(head.text)}
       </div>

@@ -1,4 +1,8 @@
+import { z } from 'zod'
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
+import { isTerminal } from '../../shared/contract/statuses.js'
+import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
+import type { Run } from '../../shared/db/runs.js'
 import { listPipelines } from '../auth/visible.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
@@ -17,7 +21,11 @@ import { setPaused } from './pipelines.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
+import { setScheduleEnabled } from './schedules.js'
 import { admitRun } from './triggers.js'
+
+/** The number of a step. */
+const rerunFormSchema = z.object({ from: z.coerce.number().int().min(1) })
 
 const PIPELINE = { kind: 'pipeline', param: 'id' } as const
 const RUN = { kind: 'run', param: 'id' } as const
@@ -26,11 +34,12 @@ const RUN = { kind: 'run', param: 'id' } as const
 export function addPageRoutes(table: RouteTable, context: ApiContext): void {
   addPipelinePages(table, context)
   addPipelineForms(table, context)
+  addScheduleForms(table, context)
   addRunPages(table, context)
 }
 
 function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, pipelines, pipelineInputs, runs, now } = context
+  const { site, config, pipelines, pipelineInputs, schedules, runs, now } = context
   const defaultDriver = config.drivers.default
 
   route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
@@ -79,6 +88,8 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         site: siteFor(site, actorOf(request)),
         pipeline,
         inputs: pipelineInputs.find(id),
+        schedules: schedules.listOf(id),
+        canFire: config.features.includes('schedules'),
         defaultDriver,
         page,
         found: runs.list(page, id),
@@ -118,6 +129,33 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
     )
 }
 
+/** A working directory has to be there, or, while the run goes on, to stay for a while. */
+function canResume({ config }: ApiContext, run: Run, kept: KeptVolumes | undefined): boolean {
+  const staysFor = isTerminal(run.status) ? 0 : config.volumes.keepMs
+  return config.features.includes('resume') && (!run.hasUpload || !!kept || staysFor > 0)
+}
+
+function addScheduleForms({ route }: RouteTable, context: ApiContext): void {
+  for (const verb of ['pause', 'unpause'] as const)
+    route(
+      'POST',
+      `/pipelines/:id/schedules/:schedule_id/${verb}`,
+      { action: 'pipeline.pause', resource: PIPELINE },
+      async (request, response) => {
+        const { id } = getPipelineRef(context, pathParam(request, 'id'))
+        // another pipeline's is none of what was asked for
+        const schedule = context.schedules.find(pathParam(request, 'schedule_id'))
+        if (schedule?.pipelineId !== id)
+          throw new AppError('schedule_not_found', 'schedule not found')
+        await setScheduleEnabled(context, request, {
+          id: schedule.id,
+          isEnabled: verb === 'unpause',
+        })
+        redirect(response, 303, `/pipelines/${id}/`)
+      },
+    )
+}
+
 /** The inputs of a submitted form; an empty field means the default. */
 function readFields(form: URLSearchParams): GivenInputs {
   const fields = [...form].filter(([name, text]) => name.startsWith(INPUT_FIELD) && text !== '')
@@ -126,7 +164,7 @@ function readFields(form: URLSearchParams): GivenInputs {
 }
 
 function addRunPages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, tasks, gates, logs, waitReasons, now } = context
+  const { site, config, tasks, gates, logs, waitReasons, keptVolumes, now } = context
 
   route('GET', '/runs/:id', { action: 'run.read', resource: RUN }, (request, response) => {
     const { id } = getRun(context, pathParam(request, 'id'))
@@ -136,6 +174,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
   route('GET', '/runs/:id/tasks', { action: 'run.read', resource: RUN }, (request, response) => {
     const run = getRun(context, pathParam(request, 'id'))
     const pipeline = getPipelineRef(context, run.pipelineId)
+    const kept = keptVolumes.find(run.id)
     const page = renderRunPage({
       site: siteFor(site, actorOf(request)),
       run,
@@ -143,7 +182,8 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       pipeline,
       gates: config.features.includes('gates') ? gates.listOfRun(run.id) : [],
       ...readOutputHeads({ tasks, logs }, run.id),
-      canResume: config.features.includes('resume'),
+      canResume: canResume(context, run, kept),
+      kept,
       now: now(),
     })
     sendHtml(response, 200, page)
@@ -156,6 +196,19 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
       await restartRun(context, request, { runId: id })
+      redirect(response, 303, `/runs/${id}/tasks`)
+    },
+  )
+
+  route(
+    'POST',
+    '/runs/:id/rerun',
+    { action: 'run.resume', resource: RUN },
+    async (request, response) => {
+      const form = await readFormBody(request, context.config.limits.bodyBytes)
+      const { from } = parseBody(rerunFormSchema, Object.fromEntries(form))
+      const { id } = getRun(context, pathParam(request, 'id'))
+      await restartRun(context, request, { runId: id, from })
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )

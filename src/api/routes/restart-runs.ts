@@ -1,13 +1,15 @@
 import type { Request } from 'express'
 import { z } from 'zod'
+import { nameOf } from '../../shared/authorize.js'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { getRun, type ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireTriggered } from '../wire/run.js'
+import type { RestartRun } from '../writes.js'
 import { absolutePath } from './tasks.js'
 import { admitRun, refused, serverStopping } from './triggers.js'
 
@@ -29,8 +31,8 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     { action: 'run.resume', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      await restartRun(context, request, { runId })
-      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+      const hasVolumes = await restartRun(context, request, { runId })
+      sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
 
@@ -43,8 +45,8 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
       const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { from } = parseBody(rerunSchema, body ?? {})
       const step = typeof from === 'string' ? absolutePath(runId, from) : from
-      await restartRun(context, request, { runId, from: step })
-      sendJson(response, 200, { run_id: runId, status: 'resuming' })
+      const hasVolumes = await restartRun(context, request, { runId, from: step })
+      sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
 
@@ -60,30 +62,37 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
   )
 }
 
+function toAnswer(runId: string, hasVolumes: boolean) {
+  return { run_id: runId, status: 'resuming', ...(hasVolumes && { volumes: 'kept' }) }
+}
+
 /**
  * Puts a run that has ended into the queue again: one that failed, or any from a step (its number or
  * absolute path). Throws `access_denied`, `server_stopping`, `run_not_found`, `run_not_resumable`,
- * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed.
+ * `task_not_found`, `workdir_gone` or `queue_full`, and then nothing has changed. True: its volumes were
+ * kept for it.
  */
 export async function restartRun(
   context: ApiContext,
   request: Request,
-  { runId, from }: { runId: string; from?: number | string },
-): Promise<void> {
+  { runId, from }: Pick<RestartRun, 'runId' | 'from'>,
+): Promise<boolean> {
   const { config, writer, now, stopping, runs, audit } = context
+  const by = nameOf(actorOf(request))
   if (!config.features.includes('resume'))
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
   const { maxQueueSize } = config.queue
-  const result = await writer.write('restartRun', { runId, from, maxQueueSize, now: now() })
+  const result = await writer.write('restartRun', { runId, from, by, maxQueueSize, now: now() })
   faultPoint('api.run.restarted')
   switch (result.outcome) {
     case 'restarted':
-      return await audit.record(request, {
+      await audit.record(request, {
         action: from === undefined ? 'run.resume' : 'run.rerun',
         ...{ pipelineId: runs.find(runId)?.pipelineId ?? '', target: runId },
         ...(from !== undefined && { details: { from } }),
       })
+      return result.hasVolumes
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
     case 'wrong_status':

@@ -38,9 +38,12 @@ export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
   )
 }
 
-/** A run on the wire, with why it waits. */
-export function showRun({ waitReasons, now }: ApiContext, run: Run): ReturnType<typeof toWireRun> {
-  return toWireRun(run, waitReasons.find(run, now()))
+/** A run on the wire, with why it waits and what it has left. */
+export function showRun(
+  { waitReasons, keptVolumes, now }: ApiContext,
+  run: Run,
+): ReturnType<typeof toWireRun> {
+  return toWireRun(run, waitReasons.find(run, now()), keptVolumes.find(run.id))
 }
 
 /**
@@ -48,12 +51,12 @@ export function showRun({ waitReasons, now }: ApiContext, run: Run): ReturnType<
  * `run_not_in_flight`.
  */
 export async function stopRun(
-  { writer, now, runs, audit }: ApiContext,
+  { config, writer, now, runs, audit }: ApiContext,
   request: Request,
   runId: string,
 ): Promise<'stopped' | 'stopping'> {
   const by = nameOf(actorOf(request))
-  const result = await writer.write('stopRun', { runId, by, now: now() })
+  const result = await writer.write('stopRun', { runId, by, keep: config.volumes, now: now() })
   switch (result) {
     case 'stopped':
     case 'stopping': {

@@ -55,6 +55,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const contentType = check(body, config)
       checkSubmittedRule(body.rbac_expression, actorOf(request))
       const program = await compile(body.content, { contentType: contentType || 'ts' })
+      checkSchedules(program, config)
       const former = pipelines.findByName(name)?.rule ?? ''
       const pipeline = await store(context, { name, body, contentType, program })
       const { id: pipelineId, rule } = pipeline
@@ -101,6 +102,12 @@ function checkContentType(given: string): '' | 'ts' | 'js' {
   }
 }
 
+/** Better than schedules that nobody fires. */
+function checkSchedules({ schedules }: CompiledPipeline, { features }: Config): void {
+  if (Object.keys(schedules).length > 0 && !features.includes('schedules'))
+    throw new AppError('request_invalid', 'schedules feature is not enabled')
+}
+
 interface Submission {
   name: string
   body: Body
@@ -127,6 +134,8 @@ async function store(
     rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
+  const { inputs, schedules } = program
+  const declarations = { inputs, schedules }
   const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
@@ -139,7 +148,7 @@ async function store(
     }))
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
-      ...{ id, input, inputs: program.inputs, concurrency, secrets, driverConfig },
+      ...{ id, input, declarations, concurrency, secrets, driverConfig },
       now: now(),
     }
     const result = await writer.write('setPipeline', set)

@@ -4,6 +4,7 @@ import { faultPoint } from '../../shared/faults.js'
 import type { Logger } from '../../shared/logger.js'
 import type { ChangeSignal } from '../../shared/db/change-signal.js'
 import type { Executor } from '../../shared/db/executors.js'
+import type { KeepRule } from '../../shared/db/kept-volumes.js'
 import type { Db } from '../../shared/db/open.js'
 import { MAX_DEATHS } from '../../shared/db/claim-runs.js'
 import { createRuns, type Claim, type Run, type RunOutcome } from '../../shared/db/runs.js'
@@ -29,8 +30,10 @@ export interface ClaimLoopOptions {
   changes: ChangeSignal
   pool: Pool
   logger: Logger
-  /** Removes what a run left whose thread is gone. */
-  cleanUp(claimed: ClaimedRun): Promise<void>
+  /** What becomes of the volumes of runs that end. */
+  keep: KeepRule
+  /** Removes what a run left whose thread is gone; answers the volumes that stay, if they are to. */
+  cleanUp(claimed: ClaimedRun, keepsVolumes: boolean): Promise<string[] | undefined>
   /** No more claims; what runs goes on. */
   signal: AbortSignal
 }
@@ -135,10 +138,22 @@ export function startClaimLoop(options: ClaimLoopOptions): ClaimLoop {
           logger.error({ ...claim, reason: end.message }, 'the thread of a run has died')
           return writer.write('expire', { claim, now: Date.now() })
         }
-        await options.cleanUp(claimed)
-        await writer.write('finish', { ...finishOf(claimed, end), now: Date.now() })
-        await writer.write('cleaned', { runId: claim.runId }, { isDurable: false })
+        await endLost(claimed, end)
     }
+  }
+
+  /** Its steps are ended before its row says so; what becomes of its volumes is decided with that. */
+  const endLost = async (
+    claimed: ClaimedRun,
+    end: RunEnd & { type: 'thread_lost' },
+  ): Promise<void> => {
+    await options.cleanUp(claimed, true)
+    const finish = { ...finishOf(claimed, end), keep: options.keep, now: Date.now() }
+    const ended = await writer.write('finish', finish)
+    if (ended === 'lost') return
+    const kept = await options.cleanUp(claimed, ended === 'ended_keeping')
+    const { id: runId } = claimed.run
+    await writer.write('cleaned', { runId, kept, now: Date.now() }, { isDurable: false })
   }
 
   const stopRequested = (): void => {

@@ -44,14 +44,21 @@ export interface Driver extends AsyncDisposable {
   /** Starts a long-lived container for `exec` calls. Repeatable by id, like `run`. */
   startSandbox(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
 
+  /** The names of the volumes that are there. */
+  listVolumes(): Promise<string[]>
+
   /**
-   * Removes all of the namespace: kills what runs, removes containers, sandboxes and volumes. Goes
-   * on after a failure and throws an AggregateError at the end. Safe to repeat.
+   * Removes all of the namespace: kills what runs, removes containers, sandboxes and, unless they are to
+   * stay, volumes. Goes on after a failure and throws an AggregateError at the end. Safe to repeat.
    */
-  removeAll(): Promise<void>
+  removeAll(options?: RemoveOptions): Promise<void>
 
   /** Lets go of handles and watchers. Touches no container: what runs goes on running. */
   [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface RemoveOptions {
+  keepsVolumes?: boolean
 }
 
 export interface ContainerSpec {

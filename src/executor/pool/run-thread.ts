@@ -19,6 +19,7 @@ import type { LogWrites } from '../log-writes.js'
 import type { StopReason } from '../steps/run-context.js'
 import { seedWorkdir } from '../workdir/seed-workdir.js'
 import type { ExecutorWrites } from '../writes.js'
+import { checkVolumes } from './check-volumes.js'
 import { executeRun } from './execute-run.js'
 import { openLease, type Lease } from './lease.js'
 import { createRunControl, type RunControl } from './run-control.js'
@@ -52,9 +53,14 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
   // somebody wanted it stopped while its executor died
   if (run.stopRequestedAt !== null) end(stopping, 'stop', control)
 
+  // set when it can be counted on: until then the run goes back to the queue for want of it
   let driver: Driver | undefined
+  await using disposer = new AsyncDisposableStack()
   try {
-    driver = await openRunDriver(task, logger, launcher.startProcess)
+    const opened = await openRunDriver(task, logger, launcher.startProcess)
+    disposer.use(opened)
+    await checkVolumes({ claimed, driver: opened, lease, stateWriter, logger })
+    driver = opened
     if (run.deaths >= MAX_DEATHS) return await endRun(ending, driver, EXHAUSTED)
     if (stopping.signal.aborted) return await endRun(ending, driver, STOPPED)
     if (claimed.isFresh) await prepareWorkdir(ending, driver)
@@ -84,9 +90,7 @@ export default async function runThread(task: ThreadTask): Promise<ThreadResult>
         return { type: 'released' }
     }
     if (!stopping.signal.aborted) logger.error({ err: error }, 'run failed')
-    return endRun(ending, driver, failureOf(error))
-  } finally {
-    await driver?.[Symbol.asyncDispose]()
+    return await endRun(ending, driver, failureOf(error))
   }
 }
 
@@ -124,24 +128,28 @@ async function endRun(
   if (reason === 'detach') return { type: 'detached' }
   const stop = reason === 'stop' ? STOPPED : reason === 'shutdown' ? SHUT_DOWN : undefined
   const claim = { runId: run.id, attempt: run.attempt }
-  let isClean = false
   if (driver && (stop || outcome === EXHAUSTED)) {
     if (!lease.isHeld()) return { type: 'detached' }
-    isClean = await removeAll(driver, logger)
+    // what becomes of its volumes is decided with its end
+    await removeAll(driver, { keepsVolumes: true }, logger)
     faultPoint('run.stop.heard')
   }
   const status = stop ? 'aborted' : outcome.status === 'failed' ? 'error' : 'success'
-  const isOurs = await stateWriter.write('finish', {
+  const ended = await stateWriter.write('finish', {
     claim,
     outcome: stop ?? outcome,
     openTasks: { status, errorMessage: '' },
+    keep: task.config.volumes,
     now: Date.now(),
   })
   faultPoint('run.finish.committed')
-  if (!isOurs) return { type: 'detached' }
+  if (ended === 'lost') return { type: 'detached' }
   if (upload !== undefined) await removeUpload(spool, upload, logger)
-  if (driver) isClean ||= await removeAll(driver, logger)
-  if (isClean) await stateWriter.write('cleaned', { runId: run.id }, { isDurable: false })
+  const left =
+    driver && (await removeAll(driver, { keepsVolumes: ended === 'ended_keeping' }, logger))
+  faultPoint('run.removed')
+  if (left)
+    await stateWriter.write('cleaned', { runId: run.id, ...left, now: Date.now() }, VOLATILE)
   faultPoint('run.cleaned')
   return { type: 'finished' }
 }
@@ -215,15 +223,23 @@ async function openRunDriver(
   })
 }
 
-async function removeAll(driver: Driver, logger: Logger): Promise<boolean> {
+/** Answers the volumes that are left, if they are to be; undefined: not all could be removed. */
+async function removeAll(
+  driver: Driver,
+  options: { keepsVolumes: boolean },
+  logger: Logger,
+): Promise<{ kept?: string[] } | undefined> {
   try {
-    await driver.removeAll()
-    return true
+    await driver.removeAll(options)
+    return options.keepsVolumes ? { kept: await driver.listVolumes() } : {}
   } catch (error) {
     logger.warn({ err: error }, 'removing what a run left failed; it is tried again later')
-    return false
+    return undefined
   }
 }
+
+/** What a power cut takes back is done once more. */
+const VOLATILE = { isDurable: false }
 
 /** Its row is gone with the run's end: what stays behind here is swept up later. */
 async function removeUpload(spool: Spool, name: string, logger: Logger): Promise<void> {

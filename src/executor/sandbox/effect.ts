@@ -19,6 +19,8 @@ export interface EffectRequest<Value> {
   begin?: TaskChange[]
   /** Called when the guest learns of its value, also when that was recorded by an earlier attempt. */
   onResolved?(value: Value, effect: number): void
+  /** The same, whichever way it ended; before `onResolved`. */
+  onEnded?(): void
 }
 
 /** How an action ended: the guest's value and the changes of the task tree that go with it. */

@@ -191,6 +191,7 @@ export function createEffects(options: EffectsOptions): Effects {
         ? { type: 'resolve', call, value }
         : { type: 'reject', call, message: value }
     const onDelivered = (): void => {
+      request.onEnded?.()
       if (outcome === 'resolve') request.onResolved?.(value, number)
     }
     await deliver(entry, { delivery, onDelivered }, changes)

@@ -54,6 +54,7 @@ export function createReplay(
       return { type: 'output', call, ...readOutput(request.step, range), at: entry.at }
     }
     open.delete(entry.effect)
+    request.onEnded?.()
     const value = parseValue(journal, seq, entry.value)
     if (entry.outcome === 'reject')
       return { type: 'reject', call, message: String(value), at: entry.at }

@@ -7,7 +7,12 @@ import { handStored } from './run-tries.js'
 /** Which steps of a resumed run stand as they ended before. */
 export interface ReusedSteps {
   /** To be asked for each call of `runtime.run`, in their order: the n-th call with the same arguments. */
-  take(args: readonly unknown[]): ReusableResult | undefined
+  take(args: readonly unknown[], volumes: readonly string[]): ReusableResult | undefined
+  /**
+   * Something has changed these volumes in this generation, as the guest knows by now: whatever it asks
+   * for from here on with one of them is done again.
+   */
+  changed(volumes: readonly string[]): void
 }
 
 /**
@@ -16,13 +21,18 @@ export interface ReusedSteps {
  */
 export function createReusedSteps({ findReusable }: RunContext): ReusedSteps {
   const occurrences = new Map<string, number>()
+  const changedVolumes = new Set<string>()
   return {
-    take(args) {
+    take(args, volumes) {
       const argsHash = hashArgs(args)
       const key = argsHash.toString('hex')
       const occurrence = occurrences.get(key) ?? 0
       occurrences.set(key, occurrence + 1)
+      if (volumes.some((volume) => changedVolumes.has(volume))) return undefined
       return findReusable(argsHash, occurrence)
+    },
+    changed(volumes) {
+      for (const volume of volumes) changedVolumes.add(volume)
     },
   }
 }

@@ -11,6 +11,8 @@ import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
 import { rmCommand } from './commands/pipeline-rm.js'
 import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
+import { scheduleLsCommand } from './commands/pipeline-schedule-ls.js'
+import { schedulePauseCommand, scheduleUnpauseCommand } from './commands/pipeline-schedule-pause.js'
 import { seedPassedCommand } from './commands/pipeline-seed-passed.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
@@ -31,7 +33,7 @@ export type CommandNode = CommandSpec | CommandGroup
 export interface CommandGroup {
   name: string
   summary: string
-  commands: readonly CommandSpec[]
+  commands: readonly CommandNode[]
 }
 
 export function isGroup(node: CommandNode): node is CommandGroup {
@@ -58,6 +60,11 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       pauseCommand,
       unpauseCommand,
       seedPassedCommand,
+      {
+        name: 'schedule',
+        summary: 'look at the schedules of a pipeline, pause them and let them go on',
+        commands: [scheduleLsCommand, schedulePauseCommand, scheduleUnpauseCommand],
+      },
     ],
   },
   {

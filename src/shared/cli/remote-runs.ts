@@ -18,6 +18,11 @@ export const runSchema = z.looseObject({
   error_message: z.string().optional(),
   waiting_reason: z.string().optional(),
   generation: z.number().optional(),
+  restarted_at: z.string().optional(),
+  restarted_by: z.string().optional(),
+  kept_volumes: z
+    .looseObject({ names: z.array(z.string()).optional(), until: z.string() })
+    .optional(),
   created_at: z.string().default(''),
   started_at: z.string().optional(),
   completed_at: z.string().optional(),

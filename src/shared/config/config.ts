@@ -92,6 +92,13 @@ export const configSchema = z.object({
       allowsPrivileged: z.boolean(),
     }),
   }),
+  /** See db/kept-volumes.ts. */
+  volumes: z.object({
+    /** How long those of a run that has ended stay; 0: not at all. */
+    keepMs: z.number().int().min(0),
+    /** Of how many runs. */
+    maxRuns: z.number().int().min(1),
+  }),
   features: z.array(z.enum(FEATURES)),
   webhooks: z.object({
     /** How long a caller waits for `http.respond()`. */

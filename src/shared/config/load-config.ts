@@ -81,6 +81,7 @@ function toConfig(values: Values): Config {
         allowsPrivileged: values['allow-privileged'],
       },
     },
+    volumes: { keepMs: values['keep-volumes'], maxRuns: values['keep-volumes-runs'] },
     features: values['allowed-features'],
     webhooks: {
       timeoutMs: values['webhook-timeout'] || DEFAULT_WEBHOOK_TIMEOUT_MS,

@@ -100,6 +100,20 @@ export const SERVER_FLAGS = {
     doc: 'folder with ca.pem, cert.pem and key.pem, for TLS to the Docker engine; DOCKER_CERT_PATH counts too',
     group: 'Drivers and features',
   },
+  'keep-volumes': {
+    kind: duration({ min: '0', max: '8760h' }),
+    env: 'CI_KEEP_VOLUMES',
+    default: '0',
+    doc: 'how long the volumes of a run that has ended stay, for a resume or a re-run; 0: they go with the run',
+    group: 'Drivers and features',
+  },
+  'keep-volumes-runs': {
+    kind: integer({ min: 1, max: 10_000 }),
+    env: 'CI_KEEP_VOLUMES_RUNS',
+    default: '20',
+    doc: 'of how many runs volumes stay; the oldest go first',
+    group: 'Drivers and features',
+  },
   'allow-privileged': {
     kind: boolean,
     env: 'CI_ALLOW_PRIVILEGED',

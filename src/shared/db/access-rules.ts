@@ -33,6 +33,12 @@ export function createAccessRules(db: Db) {
        where gates.id = ? and rbac_expression <> ''`,
     )
     .pluck()
+  const ofSchedule = db
+    .prepare<[string], string>(
+      `select rbac_expression from schedules join pipelines on pipelines.id = schedules.pipeline_id
+       where schedules.id = ? and rbac_expression <> ''`,
+    )
+    .pluck()
   const all = db
     .prepare<[], string>(
       `select distinct rbac_expression from pipelines where rbac_expression <> ''`,
@@ -77,6 +83,7 @@ export function createAccessRules(db: Db) {
     ofPipeline: (key: string): string[] => ofPipeline.all({ key }),
     ofRun: (id: string): string[] => ofRun.all(id),
     ofGate: (id: string): string[] => ofGate.all(id),
+    ofSchedule: (id: string): string[] => ofSchedule.all(id),
 
     /** Every rule that some pipeline has, once. */
     listAll: (): string[] => all.all(),

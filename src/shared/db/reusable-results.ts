@@ -29,11 +29,17 @@ export function createReusableResults(db: Db) {
      from (
        select effect, args_hash, row_number() over (partition by args_hash order by effect) - 1 as occurrence
        from journal where run_id = @runId and kind = 'intent' and name = 'runtime.run') as asked
-     join tasks on tasks.run_id = @runId and tasks.effect = asked.effect and tasks.has_mounts = 0
+     join tasks on tasks.run_id = @runId and tasks.effect = asked.effect
+       and tasks.has_mounts <= @withMounts
      join journal as ended on ended.run_id = @runId and ended.kind = 'result'
        and ended.effect = asked.effect and ended.outcome = 'resolve'
      where json_extract(ended.value, '$.status') = 'complete' and json_extract(ended.value, '$.code') = 0
        and (@beforeEffect is null or asked.effect < @beforeEffect)`,
+  )
+
+  const dropMounted = db.prepare<[{ runId: string }]>(
+    `delete from reusable_results where run_id = @runId
+       and step in (select step from tasks where run_id = @runId and has_mounts = 1)`,
   )
 
   return {
@@ -42,12 +48,19 @@ export function createReusableResults(db: Db) {
 
     /**
      * Makes the results of a run's journal reusable, and forgets those of earlier generations that it
-     * replaces. Results of steps with mounts never are: the run's volumes went with its end. With
+     * replaces. Results of steps with mounts are only while the run's volumes are there. With
      * `beforeEffect` only results of what was asked for before it stay.
      */
-    collect(runId: string, beforeEffect: number | null): void {
+    collect(
+      runId: string,
+      { beforeEffect, hasVolumes }: { beforeEffect: number | null; hasVolumes: boolean },
+    ): void {
       dropAsked.run({ runId, beforeEffect })
-      collect.run({ runId, beforeEffect })
+      collect.run({ runId, beforeEffect, withMounts: Number(hasVolumes) })
+      if (!hasVolumes) dropMounted.run({ runId })
     },
+
+    /** The run's volumes are gone: steps with mounts are done again. */
+    dropMounted: (runId: string): void => void dropMounted.run({ runId }),
   }
 }

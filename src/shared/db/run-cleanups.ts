@@ -20,7 +20,8 @@ export function createRunCleanups(db: Db) {
   const adopt = db.prepare<[RunCleanup & { now: number }]>(
     `insert or ignore into run_cleanups (run_id, driver, pipeline_id, due_at)
      select @runId, @driver, @pipelineId, @now
-     where not exists (select 1 from runs where id = @runId and status in ('queued', 'running'))`,
+     where not exists (select 1 from runs where id = @runId and status in ('queued', 'running'))
+       and not exists (select 1 from kept_volumes where run_id = @runId)`,
   )
   const pending = db
     .prepare<[string], number>('select 1 from run_cleanups where run_id = ?')
@@ -33,7 +34,8 @@ export function createRunCleanups(db: Db) {
     isPending: (runId: string): boolean => pending.get(runId) === 1,
 
     /**
-     * What was found of a run is to be removed. False: the run has not ended, or that is so already.
+     * What was found of a run is to be removed. False: the run has not ended or its volumes are to stay,
+     * or that is so already.
      */
     adopt: (cleanup: RunCleanup, now: number): boolean =>
       adopt.run({ ...cleanup, now }).changes === 1,

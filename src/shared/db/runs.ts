@@ -38,6 +38,9 @@ export interface Run {
   attempt: number
   /** From 1: how often its program was started anew, by a resume or a re-run. */
   generation: number
+  /** When it was last resumed or run again, and who did that; empty: nobody who had signed in. */
+  restartedAt: number | null
+  restartedBy: string
   /** Number of the last step of earlier generations. */
   stepBase: number
   /** It was given a working directory, which is gone when it has ended. */
@@ -115,6 +118,14 @@ export interface Waiting {
   availableAt: number
 }
 
+export interface Restart {
+  /** Number of the last step so far. */
+  stepBase: number
+  /** Who asked, for the record. */
+  by: string
+  now: number
+}
+
 /** Longest error text that is stored with a run. */
 const MAX_ERROR_CHARS = 16_384
 
@@ -163,7 +174,7 @@ export function createRuns(db: Db) {
     `update runs set status = 'queued', executor_id = null, lease_expires_at = null,
        started_at = iif(${JOURNAL_SEQ} = 0, null, started_at),
        program_version = iif(${JOURNAL_SEQ} = 0, null, program_version),
-       driver = iif(${JOURNAL_SEQ} = 0, null, driver),
+       driver = iif(${JOURNAL_SEQ} = 0 and not ${HAS_KEPT_VOLUMES}, null, driver),
        held_group = iif(${JOURNAL_SEQ} = 0, null, held_group),
        remaining_ms = iif(${JOURNAL_SEQ} = 0, null, deadline_at - @now), deadline_at = null,
        available_at = @availableAt, wait_reason = @reason
@@ -182,10 +193,12 @@ export function createRuns(db: Db) {
   // its group is free since its end: it waits for it like all others
   const restart = db.prepare<[Record<string, unknown>]>(
     `update runs set status = 'queued', generation = generation + 1, step_base = @stepBase,
+       restarted_at = @now, restarted_by = @by,
        error_code = '', error_message = '', stop_requested_at = null, stop_requested_by = '',
        stop_code = '', stop_message = '',
        started_at = null, completed_at = null, available_at = null, wait_reason = '',
-       deaths = 0, claimed_seq = 0, program_version = null, driver = null
+       deaths = 0, claimed_seq = 0, program_version = null,
+       driver = iif(${HAS_KEPT_VOLUMES}, driver, null)
      where id = @runId and status in ('success', 'failed', 'skipped')`,
   )
   const requestStop = db.prepare<[Record<string, unknown>]>(
@@ -311,10 +324,10 @@ export function createRuns(db: Db) {
 
     /**
      * Puts a run that has ended into the queue as its next generation, with the pipeline's program and
-     * driver of then. Part of the transaction that puts its tasks and its journal aside.
+     * driver of then; one with kept volumes stays with the driver that has them. Part of the transaction that puts its tasks and its journal aside.
      */
-    restart: (runId: string, stepBase: number): boolean =>
-      restart.run({ runId, stepBase }).changes === 1,
+    restart: (runId: string, { stepBase, by, now }: Restart): boolean =>
+      restart.run({ runId, stepBase, by, now }).changes === 1,
 
     /** Asks the owner of a running run to stop it. False when it is not running or was asked already. */
     requestStop: (runId: string, by: string, now: number, cause?: StopCause): boolean =>
@@ -351,7 +364,11 @@ export function createRuns(db: Db) {
   }
 }
 
+/** Whether a row of `runs` goes on with the volumes that it has. */
+const HAS_KEPT_VOLUMES = 'exists (select 1 from kept_volumes where run_id = runs.id)'
+
 const COLUMNS = `id, pipeline_id as pipelineId, status, attempt, generation,
+  restarted_at as restartedAt, restarted_by as restartedBy,
   step_base as stepBase, has_upload as hasUpload, executor_id as executorId,
   deaths, coalesce(program_version, 0) as programVersion, coalesce(driver, '') as driver,
   trigger_type as triggerType, triggered_by as triggeredBy, trigger_input as triggerInput,

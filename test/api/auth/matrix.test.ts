@@ -76,10 +76,13 @@ test('a share link opens its run and nothing else', async (t) => {
   }
 })
 
+const SCHEDULED = `export const schedules = { nightly: { cron: '0 3 * * *' } }\n${PIPELINE}`
+
 interface World {
   api: PeopleApi
   pipeline: string
   run: string
+  schedule: string
   token: string
 }
 
@@ -88,7 +91,7 @@ async function start(t: TestContext): Promise<World> {
   const api = await startPeopleApi(t)
   const owner = api.add({ email: 'owner@acme.example', organizations: ['acme'] })
   const set = await api.as(owner, 'PUT', '/api/pipelines/closed', {
-    ...{ content: PIPELINE, content_type: 'ts', rbac_expression: '"acme" in Organizations' },
+    ...{ content: SCHEDULED, content_type: 'ts', rbac_expression: '"acme" in Organizations' },
   })
   const pipeline = String(set.body['id'])
   const triggered = await api.as(owner, 'POST', `/api/pipelines/${pipeline}/trigger`)
@@ -100,11 +103,12 @@ async function start(t: TestContext): Promise<World> {
     .run(run)
   const shared = await api.as(owner, 'POST', `/api/runs/${run}/share`)
   const token = String(shared.body['share_path']).split('/')[2] ?? ''
-  return { api, pipeline, run, token }
+  const schedule = String(api.db.prepare('select id from schedules').pluck().get())
+  return { api, pipeline, run, schedule, token }
 }
 
-function pathOf({ pipeline, run, token }: World, { path, resource }: Route): string {
-  const values = { pipeline, run, gate: 'gate' }
+function pathOf({ pipeline, run, schedule, token }: World, { path, resource }: Route): string {
+  const values = { pipeline, run, gate: 'gate', schedule }
   const [param, value] =
     resource === 'server' ? ['token', token] : [resource.param, values[resource.kind]]
   return path.replace(`:${param}`, value).replace(/:\w+/g, 'other')

@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { openWriter, type Writer } from '../../../src/shared/db/writer/open-writer.js'
 import type { ExecutorWrites } from '../../../src/executor/writes.js'
-import { CLAIMER, insertPipeline, openForTest, tempStorage } from '../../helpers/storage.js'
+import {
+  CLAIMER,
+  insertPipeline,
+  KEEP_NOTHING,
+  openForTest,
+  tempStorage,
+} from '../../helpers/storage.js'
 
 const operations = new URL('../../../src/executor/writes.js', import.meta.url)
 const CLAIMERS = 8
@@ -58,11 +64,12 @@ test('eight claimers take two thousand runs, each once and all in order of their
             claim: { runId: run.id, attempt: run.attempt },
             outcome: { status: 'success' },
             openTasks: { status: 'success', errorMessage: '' },
+            keep: KEEP_NOTHING,
             now: Date.now(),
           },
           { isDurable: false },
         )
-        assert.equal(finished, true)
+        assert.equal(finished, 'ended')
       }
     }
   }

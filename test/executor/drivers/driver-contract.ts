@@ -62,6 +62,28 @@ export function describeDriverContract({ name, open, image }: DriverUnderTest): 
       )
     })
 
+    test('volumes stay when they are to, with what is in them; all else goes', async (t) => {
+      const { driver, namespace, sh } = await start(t)
+      const mounts = [{ volume: 'made', path: 'v' }]
+      assert.deepEqual(await driver.listVolumes(), [])
+      await driver.createVolume({ name: 'empty' })
+      await sh('a', 'echo kept > v/file; sleep 600 &', { mounts })
+      await driver.removeAll({ keepsVolumes: true })
+      assert.equal(await driver.find('a'), undefined)
+      const other = await open(t, namespace)
+      assert.deepEqual((await other.listVolumes()).sort(), ['empty', 'made'])
+      assert.equal(
+        (
+          await collect(
+            await other.run({ id: 'a', image, command: ['cat', 'v/file'], env: {}, mounts }, never),
+          )
+        ).stdout,
+        'kept\n',
+      )
+      await other.removeAll()
+      assert.deepEqual(await driver.listVolumes(), [])
+    })
+
     test('an archive becomes the content of a volume, and the content an archive', async (t) => {
       const { driver, sh } = await start(t)
       await driver.createVolume({ name: 'v' })

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOperations } from '../../../src/api/writes.js'
 import { createExecutors } from '../../../src/shared/db/executors.js'
+import { createKeptVolumes } from '../../../src/shared/db/kept-volumes.js'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { createTasks } from '../../../src/shared/db/tasks.js'
 import { createAttempts, RUN, type AttemptOptions, type TestRun } from '../../helpers/attempts.js'
+import { KEEP_NOTHING } from '../../helpers/storage.js'
 
 const attempts = createAttempts()
 const SUCCESS = { status: 'success' }
+const KEEP = { keepMs: 60_000, maxRuns: 20 }
 const FAILED = { status: 'failed', errorCode: 'pipeline_failed', errorMessage: 'why' } as const
 
 /** `n` is the generation, as the pipeline's storage counts it. */
@@ -20,23 +23,29 @@ export const pipeline = async () => {
 ${body}
 }`
 
-const end = (run: TestRun, outcome: typeof FAILED | { status: 'success' } = FAILED): void => {
+const end = (
+  run: TestRun,
+  outcome: typeof FAILED | { status: 'success' } = FAILED,
+  keep = KEEP_NOTHING,
+): void => {
   const runs = createRuns(run.main)
   const { attempt = 0 } = runs.find(RUN) ?? {}
   assert.ok(runs.finish({ runId: RUN, attempt }, outcome, Date.now()))
+  const kept = createKeptVolumes(run.main)
+  if (kept.decide(RUN, keep, Date.now())) kept.setNames(RUN, [...run.machine.volumes])
 }
 
 /** The run goes into the queue again; what it left is cleaned up. */
-const restart = (run: TestRun, from?: number | string): void => {
+const restart = (run: TestRun, from?: number | string, hasVolumes = false): void => {
   const executor = { id: 'x', pid: 1, host: 'h', capacity: 1, labels: [] }
   const executors = createExecutors(run.main)
   if (!executors.renew('x', Date.now() + 600_000))
     executors.register(executor, Date.now(), Date.now() + 600_000)
-  const input = { runId: RUN, from, maxQueueSize: 1, now: Date.now() }
+  const input = { runId: RUN, from, by: '', maxQueueSize: 1, now: Date.now() }
   const restarted = run.main.transaction(() =>
     createOperations(run.main).restartRun(input, new Map()),
   )()
-  assert.deepEqual(restarted, { outcome: 'restarted' })
+  assert.deepEqual(restarted, { outcome: 'restarted', hasVolumes })
   run.main.prepare('delete from run_cleanups').run()
 }
 
@@ -44,6 +53,15 @@ const restart = (run: TestRun, from?: number | string): void => {
 const resume = async (run: TestRun, options?: AttemptOptions): Promise<string[]> => {
   end(run)
   restart(run)
+  const before = run.machine.starts.length
+  await run.attempt(options)
+  return namesOf(run, before)
+}
+
+/** The same with --keep-volumes. */
+const resumeKeeping = async (run: TestRun, options?: AttemptOptions): Promise<string[]> => {
+  end(run, FAILED, KEEP)
+  restart(run, undefined, true)
   const before = run.machine.starts.length
   await run.attempt(options)
   return namesOf(run, before)
@@ -169,6 +187,85 @@ test('volumes went with the end of the run: steps with mounts, sandboxes and rea
   assert.equal(pathsOf(run)['tasks/1-plain'], 'success')
 })
 
+/** Volume `v` and a step on it by name. */
+const MOUNTED = `
+  const v = await volumes.create({ name: 'v' })
+  const on = (name: string, ...words: string[]) =>
+    runtime.run({ name, command: { path: 'say', args: [name, ...words] }, mounts: { v } })`
+
+test('with the volumes kept, a step with mounts that ended well is kept as well', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`${MOUNTED}
+  await on('fetch')
+  await on('build')
+  const { code } = await on('test', 'exit', n < 3 ? '1' : '0')
+  if (code !== 0) throw new Error('test')
+  await on('publish')`),
+  )
+  await run.attempt()
+  assert.deepEqual(await resumeKeeping(run), ['test'])
+  assert.deepEqual(await resumeKeeping(run), ['test', 'publish'])
+  // and when they are gone, none of it stands
+  assert.deepEqual(await resume(run), ['fetch', 'build', 'test', 'publish'])
+})
+
+test('what is done again after a change of its volume: what the pipeline asks for when it knows of it', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`${MOUNTED}
+  const w = await volumes.create({ name: 'w' })
+  await Promise.all([on('a', 'exit', n === 1 ? '1' : '0', 'wait', '5'), on('beside')])
+  await on('after')
+  await runtime.run({ name: 'other', command: { path: 'say', args: ['o'] }, mounts: { w } })
+  await say('plain', 'p')
+  if (n === 1) throw new Error('first')`),
+  )
+  await run.attempt()
+  assert.deepEqual(await resumeKeeping(run), ['a', 'after'])
+})
+
+test('a sandbox may change its volumes at any time', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`${MOUNTED}
+  await on('before')
+  const box = await runtime.startSandbox({ name: 'box', mounts: { v } })
+  await on('meanwhile')
+  await box.close()
+  if (n === 1) throw new Error('first')`),
+  )
+  await run.attempt()
+  assert.deepEqual(await resumeKeeping(run), ['box-sandbox', 'meanwhile'])
+})
+
+test('an unreached result of a step with mounts goes with the volumes', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`${MOUNTED}
+  if (n === 2) throw new Error('second')
+  await on('a')
+  await say('b', 'b')
+  if (n === 1) throw new Error('first')`),
+  )
+  await run.attempt()
+  assert.deepEqual(await resumeKeeping(run), [])
+  assert.deepEqual(await resume(run), ['a'])
+})
+
+test('re-run from a step with the volumes kept', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`${MOUNTED}
+  for (const k of ['a', 'b', 'c']) await on(k)`),
+  )
+  await run.attempt()
+  end(run, { status: 'success' }, KEEP)
+  restart(run, 2, true)
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  assert.deepEqual(namesOf(run, 3), ['b', 'c'])
+})
+
 test('branches that change their order keep what is theirs', async (t) => {
   const run = await attempts.open(
     t,
@@ -212,14 +309,14 @@ test('re-run from a step: what was asked for before it is kept, all else is done
   const results = [{ from: 1 }, { from: 2 }, { from: 99 }].map(
     ({ from }) =>
       createOperations(run.main).restartRun(
-        { runId: RUN, from, maxQueueSize: 1, now: Date.now() },
+        { runId: RUN, from, by: '', maxQueueSize: 1, now: Date.now() },
         new Map(),
       ).outcome,
   )
   assert.deepEqual(results, ['wrong_status', 'wrong_status', 'wrong_status'])
   end(run, { status: 'success' })
   const from = 2 // of the first generation
-  const input = { runId: RUN, from, maxQueueSize: 1, now: Date.now() }
+  const input = { runId: RUN, from, by: '', maxQueueSize: 1, now: Date.now() }
   assert.deepEqual(createOperations(run.main).restartRun(input, new Map()), {
     outcome: 'step_not_found',
   })
@@ -230,7 +327,9 @@ test('a run is not claimed before what its last generation left is removed', asy
   await run.attempt()
   end(run)
   restart(run)
-  run.main.prepare("insert into run_cleanups values (?, 'native', 0)").run(RUN)
+  run.main
+    .prepare("insert into run_cleanups (run_id, driver, due_at) values (?, 'native', 0)")
+    .run(RUN)
   await assert.rejects(() => run.attempt(), /there is nothing to claim/)
   assert.equal(createRuns(run.main).hasClaimable({ now: Date.now(), labels: [] }), false)
   run.main.prepare('delete from run_cleanups').run()
@@ -240,6 +339,28 @@ test('a run is not claimed before what its last generation left is removed', asy
 
 /** Every operation when run by `npm run test:long`, else each third. */
 const STRIDE = process.env['POCKETCI_TEST_LONG'] ? 1 : 3
+
+test('an executor that dies anywhere in a resumed run with kept volumes changes nothing about it', async (t) => {
+  const source = pipeline(`${MOUNTED}
+  await on('fetch')
+  await Promise.all([on('a', 'exit', n === 1 ? '1' : '0', 'wait', '3'), on('beside')])
+  await on('after')
+  if (n === 1) throw new Error('first')`)
+  const whole = await attempts.open(t, source)
+  await whole.attempt()
+  assert.deepEqual(await resumeKeeping(whole), ['a', 'after'])
+  const expected = whole.summary()
+  for (let dieAt = 1; dieAt <= whole.operations(); dieAt += STRIDE)
+    for (const dieWhen of ['before', 'after'] as const) {
+      const run = await attempts.open(t, source)
+      await run.attempt()
+      await resumeKeeping(run, { dieAt, dieWhen })
+      const place = `${dieWhen} operation ${dieAt}`
+      assert.deepEqual(await run.attempt(), SUCCESS, place)
+      assert.deepEqual(run.summary(), expected, place)
+      assert.deepEqual([...new Set(namesOf(run, 4))], ['a', 'after'], place)
+    }
+})
 
 test('an executor that dies anywhere in a resumed run changes nothing about it', async (t) => {
   const source = pipeline(`

@@ -233,7 +233,7 @@ test('what is found of a run is to be removed once, unless the run goes on; it i
   assert.deepEqual(['ended', 'live', 'queued', 'unknown'].map(adopt), [true, false, false, true])
   assert.deepEqual(['ended', 'unknown'].map(adopt), [false, false])
   runs.finish({ runId: 'live', attempt: 1 }, { status: 'success' }, 40)
-  runs.restart('ended', 0)
+  runs.restart('ended', { stepBase: 0, by: '', now: 45 })
   assert.deepEqual(
     claim('y', 50, 3).map(({ id }) => id),
     ['queued'],

@@ -125,6 +125,8 @@ function showRun({
   getElement('#run-stop-form').hidden = !isActive
   showForm('#run-resume-form', status === 'failed')
   showForm('#run-retrigger-form', !isActive)
+  for (const form of document.querySelectorAll<HTMLElement>('.run-rerun-form'))
+    form.hidden = isActive
   const waiting = getElement('#run-waiting')
   waiting.hidden = status !== 'queued'
   if (reason !== undefined) waiting.textContent = `Waiting: ${reason}`
@@ -206,6 +208,8 @@ function stepOf(step: number): HTMLDetailsElement {
   fresh.dataset['step'] = String(step)
   getElement<HTMLAnchorElement>('.raw', fresh).href =
     `/api/runs/${encodeURIComponent(runId)}/logs?step=${step}`
+  const rerun = fresh.querySelector<HTMLButtonElement>('.run-rerun-form button')
+  if (rerun) rerun.value = String(step)
   container.append(fresh)
   return fresh
 }

@@ -11,7 +11,7 @@ import { namesOf } from './names.js'
 import { removeNamespace } from './remove-namespace.js'
 import { startSandbox } from './sandboxes.js'
 import { startContainer, type DockerHost } from './start-container.js'
-import { createVolume, readArchive, readVolumeFiles, writeArchive } from './volumes.js'
+import { createVolume, listVolumes, readArchive, readVolumeFiles, writeArchive } from './volumes.js'
 
 export interface DockerDriverOptions extends EngineOptions {
   namespace: string
@@ -47,10 +47,11 @@ export async function openDockerDriver(options: DockerDriverOptions): Promise<Dr
     writeArchive: (volume, tar, signal) => writeArchive(host, volume, tar, signal),
     readArchive: (volume, signal) => readArchive(host, volume, signal),
     startSandbox: (spec, signal) => startSandbox(host, spec, signal),
-    async removeAll() {
+    listVolumes: () => listVolumes(host),
+    async removeAll(options = {}) {
       await Promise.allSettled(starts.values())
       starts.clear()
-      await removeNamespace(host)
+      await removeNamespace(host, options)
     },
     async [Symbol.asyncDispose]() {
       starts.clear()

@@ -1,5 +1,6 @@
 import { removeContainer } from './docker-container.js'
 import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
+import type { RemoveOptions } from '../driver.js'
 import { INSTANCE_LABEL, NAMESPACE_LABEL } from './names.js'
 import type { DockerHost } from './start-container.js'
 
@@ -7,7 +8,10 @@ import type { DockerHost } from './start-container.js'
  * Kills and removes all that carries the label of a namespace, unless it is another instance's.
  * Throws an AggregateError at the end.
  */
-export async function removeNamespace({ docker, names }: DockerHost): Promise<void> {
+export async function removeNamespace(
+  { docker, names }: DockerHost,
+  { keepsVolumes = false }: RemoveOptions,
+): Promise<void> {
   const filters = { label: [`${NAMESPACE_LABEL}=${names.namespace}`] }
   const errors: unknown[] = []
   // what an older version has made says nothing of its instance
@@ -24,7 +28,7 @@ export async function removeNamespace({ docker, names }: DockerHost): Promise<vo
     const containers = await docker.listContainers({ all: true, filters })
     for (const { Id: id } of containers.filter(isOurs))
       await attempt(() => removeContainer(docker.getContainer(id)))
-    const { Volumes: volumes } = await docker.listVolumes({ filters })
+    const { Volumes: volumes } = keepsVolumes ? NO_VOLUMES : await docker.listVolumes({ filters })
     for (const { Name: name } of (volumes ?? []).filter(isOurs))
       await attempt(() => removeVolume(docker.getVolume(name)))
     for (const { Id: id } of (await docker.listNetworks({ filters })).filter(isOurs))
@@ -35,6 +39,8 @@ export async function removeNamespace({ docker, names }: DockerHost): Promise<vo
   if (errors.length > 0)
     throw new AggregateError(errors, `could not remove all of ${names.namespace}`)
 }
+
+const NO_VOLUMES = { Volumes: [] }
 
 async function removeVolume(volume: {
   remove(options: { force: boolean }): Promise<unknown>

@@ -7,6 +7,7 @@ import type { Volume, VolumeFile, VolumeSpec } from '../driver.js'
 import { removeContainer } from './docker-container.js'
 import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { ensureHelperImage, HELPER_IMAGE } from './helper-image.js'
+import { NAMESPACE_LABEL } from './names.js'
 import type { DockerHost } from './start-container.js'
 
 /** Where a helper container has the volume. */
@@ -23,6 +24,20 @@ export async function createVolume(
     return { name, path: `/${name}` }
   } catch (error) {
     throw toDriverError(error, 'volume_failed', `create volume "${name}"`)
+  }
+}
+
+/** See Driver. */
+export async function listVolumes({ docker, names }: DockerHost): Promise<string[]> {
+  const filters = { label: [`${NAMESPACE_LABEL}=${names.namespace}`] }
+  try {
+    const { Volumes: volumes } = await docker.listVolumes({ filters })
+    const prefix = `${names.namespace}-`
+    return (volumes ?? []).flatMap(({ Name: name }) =>
+      name.startsWith(prefix) ? [name.slice(prefix.length)] : [],
+    )
+  } catch (error) {
+    throw toDriverError(error, 'volume_failed', 'listing volumes')
   }
 }
 

@@ -69,10 +69,11 @@ export async function openNativeDriver(options: NativeDriverOptions): Promise<Dr
       yield* readArchive(host, volumes.get(volume), signal)
     },
     startSandbox: (spec, signal) => startSandbox({ host, volumes, containers }, spec, signal),
-    async removeAll() {
+    listVolumes: async () => volumes.list(),
+    async removeAll(options = {}) {
       await containers.settleStarts()
       containers.release()
-      await removeNamespace(host)
+      await removeNamespace(host, options)
     },
     async [Symbol.asyncDispose]() {
       containers.release()

@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import type { RemoveOptions } from '../driver.js'
 import { readState } from './container-state.js'
 import type { NativeHost } from './host.js'
 import { controlFiles, type Layout } from './layout.js'
@@ -7,7 +8,10 @@ import { findProcesses, killAll } from './processes.js'
 import { removeTree } from './remove-tree.js'
 
 /** Kills and removes all of a namespace, whoever started it. Throws an AggregateError at the end. */
-export async function removeNamespace(host: NativeHost): Promise<void> {
+export async function removeNamespace(
+  host: NativeHost,
+  { keepsVolumes = false }: RemoveOptions,
+): Promise<void> {
   const { layout, cgroups } = host
   const errors: unknown[] = []
   const attempt = async (remove: () => Promise<void>): Promise<void> => {
@@ -20,7 +24,8 @@ export async function removeNamespace(host: NativeHost): Promise<void> {
   const isQuiet = isAllOver(host)
   if (!isQuiet) await attempt(() => killAll(() => processesOf(host)))
   await attempt(() => cgroups.removeAll())
-  await attempt(() => (isQuiet ? removeQuietly(host) : removeTree(host, [layout.dir])))
+  const folders = keepsVolumes ? [layout.control, layout.work] : [layout.dir]
+  await attempt(() => (isQuiet ? removeQuietly(host, folders) : removeTree(host, folders)))
   if (errors.length > 0)
     throw new AggregateError(errors, `could not remove all of ${layout.namespace}`)
 }
@@ -42,12 +47,12 @@ function isAllOver({ layout, cgroups }: NativeHost): boolean {
 }
 
 /** Without a process of its own; nobody is left who could lead it elsewhere by a link. */
-async function removeQuietly(host: NativeHost): Promise<void> {
+async function removeQuietly(host: NativeHost, folders: readonly string[]): Promise<void> {
   try {
-    rmSync(host.layout.dir, { recursive: true, force: true })
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   } catch {
     // folders that a step made read-only, which stop everyone but root
-    await removeTree(host, [host.layout.dir])
+    await removeTree(host, folders)
   }
 }
 

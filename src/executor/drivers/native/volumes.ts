@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../../shared/errors.js'
 import type { Mount, Volume, VolumeSpec } from '../driver.js'
@@ -12,6 +12,8 @@ export interface Volumes {
   create(spec: VolumeSpec): Promise<Volume>
   /** The folder of a volume, or `volume_failed`. */
   get(name: string): string
+  /** The names of those that are there. */
+  list(): string[]
   /** The folders of mounts; volumes that are not there are made. */
   sourcesOf(mounts: readonly Mount[]): (Mount & { source: string })[]
 }
@@ -37,6 +39,15 @@ export function createVolumes(host: NativeHost): Volumes {
       const path = join(layout.volumes, checkName('volume', name))
       if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path
       throw new AppError('volume_failed', `there is no volume "${name}"`)
+    },
+
+    list() {
+      try {
+        return readdirSync(layout.volumes)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+        throw error
+      }
     },
 
     sourcesOf: (mounts) => mounts.map((mount) => ({ ...mount, source: make(mount.volume) })),

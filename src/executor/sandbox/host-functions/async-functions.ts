@@ -61,7 +61,8 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         requireObject(input, 'run requires an input object')
         const config = parseGuestInput(runConfigSchema, 'input', input)
         const identity = identify(config.name, config.storageKey)
-        const earlier = reused.take(args)
+        const volumes = Object.values(config.mounts)
+        const earlier = reused.take(args, volumes)
         if (earlier)
           return {
             step: earlier.step,
@@ -70,8 +71,9 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
           }
         return {
           step: identity.step,
-          begin: begin(identity, Object.keys(config.mounts).length > 0),
+          begin: begin(identity, volumes.length > 0),
           action: (effect) => runStep(context, identity, config, effect, hasOnOutput === true),
+          onEnded: () => reused.changed(volumes),
         }
       },
     ],
@@ -81,6 +83,8 @@ export function createAsyncFunctions(context: RunContext): Map<string, AsyncFunc
         requireObject(input, 'startSandbox requires an input object')
         const config = parseGuestInput(sandboxConfigSchema, 'startSandbox input', input)
         const identity = identify(`${config.name}-sandbox`)
+        // its commands may do so at any time
+        reused.changed(Object.values(config.mounts))
         return {
           begin: begin(identity),
           action: (effect) => sandboxes.start(identity, config, effect),

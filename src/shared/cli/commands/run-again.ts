@@ -36,7 +36,7 @@ export const runResumeCommand: CommandSpec = {
   name: 'resume',
   summary: 'go on with a run that failed',
   description:
-    'Runs the pipeline of a failed run again, as the same run with the same arguments. Steps without mounts that ended well are not done again.',
+    'Runs the pipeline of a failed run again, as the same run with the same arguments. Steps that ended well are not done again; those with mounts only while the server keeps the volumes of the run (--keep-volumes).',
   operands: '<run>',
   completes: 'run',
   flags: RESUME_FLAGS,
@@ -44,8 +44,10 @@ export const runResumeCommand: CommandSpec = {
   async run({ context, given, operands: [id = ''] }) {
     const flags = readFlags(RESUME_FLAGS, given, context.env)
     const connection = toConnection(flags, context.env)
-    await during(`could not resume run "${id}"`, () => ask(connection, id, { verb: 'resume' }))
-    context.stdout.write(`Run '${id}' is resuming\n`)
+    const { volumes } = await during(`could not resume run "${id}"`, () =>
+      ask(connection, id, { verb: 'resume' }),
+    )
+    context.stdout.write(`Run '${id}' is resuming${withVolumes(volumes)}\n`)
     return flags.follow ? await followLogs({ context, connection, id, step: undefined }) : 0
   },
 }
@@ -54,7 +56,7 @@ export const runRerunCommand: CommandSpec = {
   name: 'rerun',
   summary: 'run a run again from one of its steps',
   description:
-    'Runs the pipeline of a run that has ended again, as the same run. Steps that were asked for before the given one, have no mounts and ended well are not done again.',
+    'Runs the pipeline of a run that has ended again, as the same run. Steps that were asked for before the given one and ended well are not done again; those with mounts only while the server keeps the volumes of the run (--keep-volumes).',
   operands: '<run>',
   completes: 'run',
   flags: RERUN_FLAGS,
@@ -65,11 +67,11 @@ export const runRerunCommand: CommandSpec = {
     const wanted = flags.from
     if (wanted === undefined)
       throw new AppError('usage_invalid', '--from is needed: a step of the run')
-    await during(`could not run "${id}" again`, async () => {
+    const { volumes } = await during(`could not run "${id}" again`, async () => {
       const from = await findStep(connection, id, wanted)
-      await ask(connection, id, { verb: 'rerun', body: { from } })
+      return await ask(connection, id, { verb: 'rerun', body: { from } })
     })
-    context.stdout.write(`Run '${id}' runs again from step '${wanted}'\n`)
+    context.stdout.write(`Run '${id}' runs again from step '${wanted}'${withVolumes(volumes)}\n`)
     return flags.follow ? await followLogs({ context, connection, id, step: undefined }) : 0
   },
 }
@@ -84,7 +86,7 @@ export const runRetriggerCommand: CommandSpec = {
   async run({ context, given, operands: [id = ''] }) {
     const flags = readFlags(RESUME_FLAGS, given, context.env)
     const connection = toConnection(flags, context.env)
-    const newId = await during(`could not retrigger run "${id}"`, () =>
+    const { run_id: newId } = await during(`could not retrigger run "${id}"`, () =>
       ask(connection, id, { verb: 'retrigger' }),
     )
     context.stdout.write(`Run '${id}' triggered again (run: ${newId})\n`)
@@ -92,16 +94,21 @@ export const runRetriggerCommand: CommandSpec = {
   },
 }
 
-const answerSchema = z.object({ run_id: z.string() })
+/** Said where the server has kept them. */
+function withVolumes(volumes: 'kept' | undefined): string {
+  return volumes === 'kept' ? ', with its volumes' : ''
+}
 
-/** The id of the run that is in the queue then. A refusal's own text says what is wrong. */
+const answerSchema = z.object({ run_id: z.string(), volumes: z.literal('kept').optional() })
+
+/** The run that is in the queue then. A refusal's own text says what is wrong. */
 async function ask(
   connection: Connection,
   id: string,
   { verb, body }: { verb: string; body?: Record<string, unknown> },
-): Promise<string> {
+): Promise<z.infer<typeof answerSchema>> {
   const path = `${runPath(id)}/${verb}`
   const response = await request(connection, path, { method: 'POST', body })
-  if (response.ok) return (await readJson(response, answerSchema)).run_id
+  if (response.ok) return await readJson(response, answerSchema)
   throw await refusal(connection, response, { 429: 'max concurrent executions reached' })
 }

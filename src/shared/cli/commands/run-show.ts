@@ -61,6 +61,7 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
     ['Pipeline', await nameOf(connection, run.pipeline_id)],
     ['Status', run.status, toneOf(run.status)],
     ['Generation', run.generation === undefined ? '' : String(run.generation)],
+    ['Restarted', restartOf(run)],
     ['Waits', run.waiting_reason ?? ''],
     ['Trigger', `${run.trigger_type}${by}`],
     ['Arguments', (run.trigger_input.args ?? []).map((arg) => JSON.stringify(arg)).join(' ')],
@@ -68,12 +69,23 @@ async function describe({ context, connection, run, tasks, paint }: Shown): Prom
     ['Created', formatTime(run.created_at)],
     ['Started', formatTime(run.started_at)],
     ['Time', formatSpan(run.started_at, run.completed_at)],
+    ['Volumes', volumesOf(run)],
     ['Error', run.error_message ?? '', 'bad'],
     ['URL', `${connection.url}/runs/${run.id}/tasks`],
   ])
   if (tasks.length === 0) return fields
   const table = createTable({ columns: COLUMNS, paint, width: terminalWidth(context) })
   return `${fields}\n${table(tasks)}`
+}
+
+function restartOf({ restarted_at: at, restarted_by: by }: RemoteRun): string {
+  if (at === undefined) return ''
+  return `${formatTime(at)}${by ? ` by ${by}` : ''}`
+}
+
+function volumesOf({ kept_volumes: kept }: RemoteRun): string {
+  if (!kept) return ''
+  return `${kept.names?.join(', ') ?? ''} kept until ${formatTime(kept.until)}`.trimStart()
 }
 
 function inputsOf({ trigger_input: { inputs = {} } }: RemoteRun): string {
