@@ -1,3 +1,4 @@
+import { createAccessRules } from '../shared/db/access-rules.js'
 import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
@@ -23,6 +24,9 @@ import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
+import { createAuditLog } from '../shared/db/audit-log.js'
+import { createAudit } from './auth/audit.js'
+import { createPolicy } from './auth/policy.js'
 import { createSignIn } from './auth/sign-in.js'
 import { createTokens } from '../shared/db/tokens.js'
 import { createDeviceLogins } from '../shared/db/device-logins.js'
@@ -49,7 +53,7 @@ export interface ApiDeps {
   stopping: AbortSignal
   /** Aborts: end all streams. */
   closing: AbortSignal
-  /** Default: everybody may do everything. */
+  /** In place of the policy. */
   authorize?: Authorize
   timings?: Partial<Timings>
 }
@@ -71,6 +75,7 @@ export type ApiContext = ReturnType<typeof createContext>
 export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
   const users = createUsers(reader)
+  const accessRules = createAccessRules(reader)
   const tokens = createTokens(reader)
   const signIn = createSignIn({ ...deps, users })
   return {
@@ -92,6 +97,10 @@ export function createContext(deps: ApiDeps) {
     shareLinks: createShareLinks(reader),
     users,
     tokens,
+    auditLog: createAuditLog(reader),
+    audit: createAudit({ ...deps, retentionMs: deps.config.auth.auditRetentionMs }),
+    accessRules,
+    policy: createPolicy({ ...deps.config.auth, rules: accessRules }),
     deviceLogins: createDeviceLogins(reader),
     signIn,
     tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),

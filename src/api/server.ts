@@ -1,5 +1,4 @@
 import express, { type Express } from 'express'
-import { allowByScope } from '../shared/authorize.js'
 import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
@@ -11,6 +10,7 @@ import { securityHeaders } from './middleware/security-headers.js'
 import { errorPage } from './pages/error-page.js'
 import { createRouteTable, type RouteTable } from './route-table.js'
 import { addAssetRoutes } from './routes/assets.js'
+import { addAuditRoutes } from './routes/audit.js'
 import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
 import { addMetaRoutes } from './routes/meta.js'
@@ -65,6 +65,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSignOutRoutes(table, context)
   addDeviceLoginRoutes(table, context)
   addTokenRoutes(table, context)
+  addAuditRoutes(table, context)
   addSignInRoutes(table, context)
   addPageRoutes(table, context)
 
@@ -83,7 +84,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
     access: createAccess(context),
-    authorize: deps.authorize ?? allowByScope,
+    audit: context.audit,
+    authorize: deps.authorize ?? context.policy.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates.js'
 import { AppError } from '../../shared/errors.js'
 import { isApprover, nameOf, UNKNOWN } from '../../shared/authorize.js'
+import { listGates } from '../auth/visible.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { parseBody, readFormBody, readJsonBody } from '../request-body.js'
@@ -27,9 +28,9 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
       const query = queryOf(request)
       const page = readPage(query)
       const status = parseStatus(query.get('status'))
-      const { items, totalItems } = gates.list(page, status)
-      const isStale = await expireOverdue(context, items)
-      const found = isStale ? gates.list(page, status) : { items, totalItems }
+      const listed = listGates(context, request, { status, page })
+      const isStale = await expireOverdue(context, listed.items)
+      const found = isStale ? listGates(context, request, { status, page }) : listed
       sendJson(response, 200, {
         ...envelope(page, found),
         items: found.items.map((gate) => toWireGate(gate)),
@@ -108,20 +109,26 @@ async function expireOverdue(
 }
 
 async function resolve(
-  { gates, writer, logger, now }: ApiContext,
+  { gates, writer, audit, now }: ApiContext,
   request: Request,
   { status, comment }: { status: 'approved' | 'rejected'; comment: string },
 ): Promise<Gate> {
   const actor = actorOf(request)
   const id = pathParam(request, 'gate_id')
   const asked = gates.find(id)
-  if (asked && !isApprover(actor, asked.approvers))
+  if (asked && !isApprover(actor, asked.approvers)) {
+    const { pipelineId } = asked
+    audit.deny(request, { action: AUDIT[status], pipelineId, target: id })
     throw new AppError('access_denied', 'access denied: the gate names its approvers')
+  }
   const resolution = { status, by: nameOf(actor) || UNKNOWN, comment }
   const result = await writer.write('resolveGate', { id, resolution, now: now() })
   switch (result.outcome) {
     case 'resolved':
-      logger.info({ audit: AUDIT[status], gateId: id, runId: result.gate.runId }, 'audit')
+      await audit.record(request, {
+        ...{ action: AUDIT[status], pipelineId: result.gate.pipelineId, target: id },
+        details: { run: result.gate.runId },
+      })
       return result.gate
     case 'already':
       throw new AppError('gate_resolved', `gate is already ${result.status}`)

@@ -8,10 +8,9 @@ import { pipelineIdOf } from '../../shared/ids.js'
 import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
 import { checkName } from '../check-name.js'
-import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
 import {
@@ -21,6 +20,7 @@ import {
   toQueueSettings,
 } from '../submitted-queue-rules.js'
 import { checkWebhookFields, toWebhooks, webhookFields } from '../submitted-webhooks.js'
+import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
@@ -32,7 +32,7 @@ const bodySchema = z.strictObject({
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
   ...webhookFields,
-  ...laterFields,
+  rbac_expression: z.string().nullish(),
 })
 type Body = z.infer<typeof bodySchema>
 
@@ -41,7 +41,7 @@ const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
 
 /** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
 export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, compile, logger } = context
+  const { config, compile, pipelines, audit } = context
   route(
     'PUT',
     '/api/pipelines/:id',
@@ -53,10 +53,17 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       checkName('pipeline', name)
       const body = parseBody(bodySchema, json ?? {})
       const contentType = check(body, config)
+      checkSubmittedRule(body.rbac_expression, actorOf(request))
       const program = await compile(body.content, { contentType: contentType || 'ts' })
       checkSchedules(program, config)
+      const former = pipelines.findByName(name)?.rule ?? ''
       const pipeline = await store(context, { name, body, contentType, program })
-      logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+      const { id: pipelineId, rule } = pipeline
+      await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
+      if (rule !== former) {
+        const details = { from: former, to: rule }
+        await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
+      }
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
@@ -72,7 +79,6 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
     throw new AppError('request_invalid', 'resume feature is not enabled')
   checkQueueFields(body)
   checkWebhookFields(body, config.features)
-  checkLaterFields(body)
   return contentType
 }
 
@@ -125,6 +131,7 @@ async function store(
     program: program.code,
     sourceMap: program.sourceMap,
     isResumeEnabled: body.resume_enabled ?? undefined,
+    rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
   const { inputs, schedules, mayRespond } = program
