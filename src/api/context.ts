@@ -7,6 +7,7 @@ import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
+import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets } from '../shared/db/secrets.js'
 import { createShareLinks } from '../shared/db/share-links.js'
 import { createTasks } from '../shared/db/tasks.js'
@@ -20,6 +21,11 @@ import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
+import { createSignIn } from './auth/sign-in.js'
+import { createTokens } from '../shared/db/tokens.js'
+import { createDeviceLogins } from '../shared/db/device-logins.js'
+import { createTokenReader } from './auth/tokens.js'
+import { createUsers } from '../shared/db/users.js'
 import type { ApiWrites } from './writes.js'
 
 /** What the api is made of; all of it stays the caller's to close. */
@@ -62,6 +68,9 @@ export type ApiContext = ReturnType<typeof createContext>
 
 export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
+  const users = createUsers(reader)
+  const tokens = createTokens(reader)
+  const signIn = createSignIn({ ...deps, users })
   return {
     ...deps,
     site: createSite(deps.assets, deps.config),
@@ -73,9 +82,15 @@ export function createContext(deps: ApiDeps) {
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),
+    schedules: createSchedules(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
     shareLinks: createShareLinks(reader),
+    users,
+    tokens,
+    deviceLogins: createDeviceLogins(reader),
+    signIn,
+    tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),
     logs: createLogChunks(logsReader),
     spool: openSpool(deps.config.storage.path),
   }

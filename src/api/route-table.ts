@@ -13,7 +13,7 @@ export type Handler = (request: Request, response: Response) => void | Promise<v
 export interface RouteOptions {
   action: Action
   /** The server, or what a path parameter names. */
-  resource: 'server' | { kind: 'pipeline' | 'run' | 'gate'; param: string }
+  resource: 'server' | { kind: 'pipeline' | 'run' | 'gate' | 'schedule'; param: string }
   /** The handler limits size and time of the body; otherwise a declared length over the limit is refused. */
   limitsOwnBody?: boolean
 }
@@ -62,8 +62,8 @@ export function createRouteTable(): RouteTable {
               return access.challenge(request, response)
             request.actor = actor
           }
-          if (!authorize(actorOf(request), route.action, resourceOf(route, request)))
-            throw new AppError('access_denied', 'access denied')
+          const reason = authorize(actorOf(request), route.action, resourceOf(route, request))
+          if (reason !== undefined) throw new AppError('access_denied', reason)
           if (!route.limitsOwnBody) checkDeclaredLength(request, maxBodyBytes)
           await route.handler(request, response)
         })

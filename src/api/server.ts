@@ -1,5 +1,5 @@
 import express, { type Express } from 'express'
-import { allowEveryone } from '../shared/authorize.js'
+import { allowByScope } from '../shared/authorize.js'
 import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
@@ -11,6 +11,7 @@ import { securityHeaders } from './middleware/security-headers.js'
 import { errorPage } from './pages/error-page.js'
 import { createRouteTable, type RouteTable } from './route-table.js'
 import { addAssetRoutes } from './routes/assets.js'
+import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
 import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
@@ -23,10 +24,14 @@ import { addRestartRoutes } from './routes/restart-runs.js'
 import { addRunRoutes } from './routes/runs.js'
 import { addSharedRunRoutes } from './routes/shared-runs.js'
 import { addShareLinkRoutes } from './routes/share-links.js'
+import { addScheduleRoutes } from './routes/schedules.js'
 import { addSeedPassedRoute } from './routes/seed-passed.js'
 import { addSetPipelineRoute } from './routes/set-pipeline.js'
+import { addSignInRoutes } from './routes/sign-in.js'
+import { addSignOutRoutes } from './routes/sign-out.js'
 import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
+import { addTokenRoutes } from './routes/tokens.js'
 import { addTriggerRoutes } from './routes/triggers.js'
 
 export type { ApiDeps } from './context.js'
@@ -43,6 +48,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTriggerRoutes(table, context)
   addSyncRunRoute(table, context)
   addSeedPassedRoute(table, context)
+  addScheduleRoutes(table, context)
   addRunRoutes(table, context)
   addRestartRoutes(table, context)
   addQueueRoutes(table, context)
@@ -52,6 +58,10 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addGateRoutes(table, context)
   addShareLinkRoutes(table, context)
   addSharedRunRoutes(table, context)
+  addSignOutRoutes(table, context)
+  addDeviceLoginRoutes(table, context)
+  addTokenRoutes(table, context)
+  addSignInRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -66,10 +76,10 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(accessLog(deps.logger))
   app.use(securityHeaders())
   app.use(checkPath())
-  app.use(refuseCrossSite())
+  app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
-    access: createAccess(deps),
-    authorize: deps.authorize ?? allowEveryone,
+    access: createAccess(context),
+    authorize: deps.authorize ?? allowByScope,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

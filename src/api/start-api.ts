@@ -1,3 +1,4 @@
+import { createSchedules } from '../shared/db/schedules.js'
 import { watchDatabases } from '../shared/db/change-signal.js'
 import { logsPathOf, openDatabase } from '../shared/db/open.js'
 import { openWriter } from '../shared/db/writer/open-writer.js'
@@ -6,6 +7,7 @@ import type { Logger } from '../shared/logger.js'
 import { compilePipeline, stopCompiler } from '../shared/pipeline/compile.js'
 import { loadAssets } from './assets.js'
 import { listen } from './listen.js'
+import { startScheduler } from './scheduler.js'
 import { createApi } from './server.js'
 import type { ApiWrites } from './writes.js'
 
@@ -52,6 +54,17 @@ export async function runApi(options: RunApiOptions): Promise<void> {
     closing,
   })
   await using server = await listen(app, config)
+  await using _scheduler = config.features.includes('schedules')
+    ? startScheduler({
+        schedules: createSchedules(reader.db),
+        writer: writer.client,
+        changes,
+        maxQueueSize: config.queue.maxQueueSize,
+        logger,
+        now: Date.now,
+        signal: stopping,
+      })
+    : undefined
   onReady(server.url)
   await Promise.race([aborted(closing), writer.failed])
 }

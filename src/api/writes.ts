@@ -1,13 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createAuthOperations } from './auth/auth-writes.js'
+import { setScheduleEnabled, syncSchedules, type SetScheduleEnabled } from './change-schedules.js'
+import { fireSchedule, type FireSchedule, type Firing } from './fire-schedule.js'
+import { createTokenOperations } from './auth/token-writes.js'
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
+import { seedPassed, type SeedPassed } from './seed-passed.js'
 import {
   checkAdmission,
   checkCapacity,
   type QueueFull,
   type Refusal,
 } from '../shared/admission/check-admission.js'
-import type { InputDeclarations } from '../shared/contract/inputs.js'
 import {
   enqueueRun,
   NO_GROUP,
@@ -24,12 +27,14 @@ import { createJournal } from '../shared/db/journal.js'
 import { createReusableResults } from '../shared/db/reusable-results.js'
 import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
-import { createRuns, type EarlyEnd, type Run } from '../shared/db/runs.js'
+import { createRuns, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
 import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
+import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
+import type { PipelineDeclarations } from '../shared/pipeline/program.js'
 import { removeDriverConfig } from '../shared/secrets/driver-config.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
 
@@ -52,16 +57,18 @@ export function createOperations(db: Db) {
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
+  const schedules = createSchedules(db)
 
   return {
     ...createAuthOperations(db),
+    ...createTokenOperations(db),
 
     /**
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be
      * the pipeline's own. Nothing is written unless all of it is.
      */
     setPipeline(set: SetPipeline): SetResult {
-      const { id, inputs, secrets: encrypted, driverConfig, now } = set
+      const { id, declarations, secrets: encrypted, driverConfig, now } = set
       const existing = pipelines.findRef(id)
       if (existing?.id === id && existing.name !== set.input.name) return { outcome: 'id_taken' }
       const stored = pipelines.findByName(set.input.name)
@@ -75,7 +82,8 @@ export function createOperations(db: Db) {
 
       const input = { ...set.input, concurrency }
       const pipeline = pipelines.upsert(input, id, now)
-      pipelineInputs.set(pipeline.id, inputs)
+      pipelineInputs.set(pipeline.id, declarations.inputs)
+      syncSchedules(schedules, pipeline.id, declarations.schedules, now)
       for (const secret of encrypted) secrets.upsert(secret, now)
       if (driverConfig === null || (stored && stored.driver !== input.driver))
         removeDriverConfig(secrets, id)
@@ -109,14 +117,8 @@ export function createOperations(db: Db) {
       return { outcome: 'accepted', run: accepted }
     },
 
-    /** Records that a job has passed, as a run of its own that nobody executes. False: no such pipeline. */
-    seedPassed({ runId, pipelineId, job, by, requestId, now }: SeedPassed): boolean {
-      if (!pipelines.findRules(pipelineId)) return false
-      const run = { id: runId, pipelineId, triggeredBy: by, requestId, triggerInput: {} }
-      runs.insert({ ...run, triggerType: 'seed' }, now, PASSED)
-      tasks.insertSeeded(runId, job, now)
-      return true
-    },
+    /** See seed-passed.ts. */
+    seedPassed: (input: SeedPassed): boolean => seedPassed({ pipelines, runs, tasks }, input),
 
     /**
      * Puts a run that has ended into the queue again, as its next generation. What its steps came to
@@ -150,6 +152,16 @@ export function createOperations(db: Db) {
       notes.delete(QUEUED)
       return stopRun(stop)
     },
+
+    /** Queues the run of a schedule, once for each time that it is due. */
+    fireSchedule(input: FireSchedule, notes: Notes): Firing {
+      notes.delete(QUEUED)
+      return fireSchedule({ pipelines, runs, tasks, executors, schedules }, input)
+    },
+
+    /** See change-schedules.ts. */
+    setScheduleEnabled: (input: SetScheduleEnabled): boolean =>
+      setScheduleEnabled(schedules, input),
 
     /** Ends the gates of some runs whose time is over. */
     expireGates({ runIds, now }: { runIds: readonly string[]; now: number }, notes: Notes): void {
@@ -229,8 +241,6 @@ const KEEP_NOTHING: KeepRule = { keepMs: 0, maxRuns: 0 }
 /** A note: how many runs are queued. Whatever ends a queued run takes it away. */
 const QUEUED = 'queued'
 
-const PASSED: EarlyEnd = { status: 'success', errorCode: '', errorMessage: '' }
-
 /** The error text of a run that somebody stopped; on the wire. */
 const STOPPED = 'Run stopped by user'
 
@@ -238,8 +248,7 @@ export interface SetPipeline {
   /** The pipeline's, or the one to give it if it is new. */
   id: string
   input: Omit<PipelineInput, 'concurrency'>
-  /** What its runs may be given. */
-  inputs: InputDeclarations
+  declarations: PipelineDeclarations
   /** With a mode it is the whole rule; without one it changes the one that is stored. */
   concurrency: Partial<ConcurrencyRule>
   secrets: EncryptedSecret[]
@@ -278,16 +287,6 @@ export type Admission =
   /** Somebody has set the pipeline meanwhile: find the group by this rule. */
   | { outcome: 'rule_changed'; rule: ConcurrencyRule }
   | Refusal
-
-export interface SeedPassed {
-  runId: string
-  pipelineId: string
-  job: string
-  /** Who asked, for the record. */
-  by: string
-  requestId: string
-  now: number
-}
 
 export interface RestartRun {
   runId: string

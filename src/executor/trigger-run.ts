@@ -1,7 +1,7 @@
 import { checkAdmission } from '../shared/admission/check-admission.js'
 import { resolveGroup } from '../shared/admission/concurrency-group.js'
 import { enqueueRun, type EnqueueTables } from '../shared/admission/enqueue-run.js'
-import { allowEveryone, nameOf, type Actor } from '../shared/authorize.js'
+import { allowByScope, nameOf, type Actor } from '../shared/authorize.js'
 import { resolveInputs, type GivenInputs } from '../shared/contract/inputs.js'
 import type { TriggerInput } from '../shared/contract/trigger-input.js'
 import type { createExecutors } from '../shared/db/executors.js'
@@ -78,7 +78,7 @@ function admit(
   const pipeline = pipelines.findRef(target)
   if (!pipeline) return `pipeline "${target}" not found`
   const actor: Actor = { kind: 'pipeline', id: caller.pipelineId }
-  if (!allowEveryone(actor, 'pipeline.run', { kind: 'pipeline', key: pipeline.id }))
+  if (allowByScope(actor, 'pipeline.run', { kind: 'pipeline', key: pipeline.id }) !== undefined)
     return `access denied to pipeline "${pipeline.name}"`
   const callers = [...triggered.listCallers(caller.id), caller.pipelineId]
   const fault = findChainFault(tables, callers, pipeline)

@@ -31,6 +31,8 @@ export type FaultPoint =
   // the api
   | 'api.run.admitted'
   | 'api.run.restarted'
+  | 'api.schedule.due'
+  | 'api.schedule.fired'
 
 interface Fault {
   point: string

@@ -20,6 +20,8 @@ const ROUTES: Record<string, Action> = {
   'PUT /api/pipelines/:id': 'pipeline.set',
   'POST /api/pipelines/:id/trigger': 'pipeline.run',
   'POST /api/pipelines/:name/run': 'pipeline.run',
+  'GET /api/pipelines/:id/schedules': 'pipeline.read',
+  'PUT /api/schedules/:id/enabled': 'pipeline.pause',
   'POST /api/pipelines/:id/jobs/:name/seed-passed': 'pipeline.run',
   'GET /api/runs': 'run.list',
   'GET /api/queue': 'run.list',
@@ -40,6 +42,9 @@ const ROUTES: Record<string, Action> = {
   'POST /api/runs/:run_id/share': 'run.share',
   'GET /api/runs/:run_id/shares': 'run.share',
   'DELETE /api/runs/:run_id/shares/:share_id': 'run.share',
+  'POST /api/tokens': 'token.manage',
+  'GET /api/tokens': 'token.manage',
+  'DELETE /api/tokens/:token_id': 'token.manage',
   'GET /share/:token/tasks': 'public',
   'GET /share/:token/logs': 'public',
   'GET /': 'pipeline.list',
@@ -48,6 +53,8 @@ const ROUTES: Record<string, Action> = {
   'POST /pipelines/:id/trigger': 'pipeline.run',
   'POST /pipelines/:id/pause': 'pipeline.pause',
   'POST /pipelines/:id/unpause': 'pipeline.pause',
+  'POST /pipelines/:id/schedules/:schedule_id/pause': 'pipeline.pause',
+  'POST /pipelines/:id/schedules/:schedule_id/unpause': 'pipeline.pause',
   'GET /runs/:id': 'run.read',
   'GET /runs/:id/tasks': 'run.read',
   'POST /runs/:id/share': 'run.share',
@@ -76,7 +83,7 @@ test('every route asks before it does anything; only probes and assets are publi
     deps: {
       authorize: (_actor, action, resource) => {
         asked.push([action, resource])
-        return action === 'public'
+        return action === 'public' ? undefined : 'access denied'
       },
     },
   })

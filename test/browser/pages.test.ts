@@ -96,13 +96,27 @@ for (const javaScriptEnabled of [true, false])
     }
   })
 
+test('a schedule is paused and goes on from the page', async (t) => {
+  const server = await startServer(t)
+  const id = await server.setPipeline(
+    'timed',
+    "export const schedules = { often: { every: '30m' } }\nexport const pipeline = async () => {}",
+  )
+  const page = await (await openBrowser(t)).newPage()
+  await page.goto(`${server.url}/pipelines/${id}/`)
+  await page.getByRole('button', { name: 'Pause schedule often' }).click()
+  await page.getByRole('cell', { name: 'Paused' }).waitFor()
+  await page.getByRole('button', { name: 'Unpause schedule often' }).click()
+  await page.getByRole('button', { name: 'Pause schedule often' }).waitFor()
+})
+
 for (const colorScheme of ['light', 'dark'] as const)
   for (const width of [390, 1280])
     test(`pages fit ${width} px, ${colorScheme}`, async (t) => {
       const server = await startServer(t)
       const id = await server.setPipeline(
         'a-pipeline-with-a-rather-long-name-that-has-to-fit',
-        LIVE,
+        `export const schedules = { nightly: { cron: '0 3 * * *', timezone: 'America/Argentina/Buenos_Aires' } }\n${LIVE}`,
       )
       const runId = await trigger(server, id, ['/dev/null'])
       const browser = await openBrowser(t)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { startSignInWorld } from '../helpers/sign-in-world.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 import { until } from '../helpers/until.js'
 import { call, runWithWorkdir } from '../helpers/wire-client.js'
@@ -212,6 +213,32 @@ test('run: args may be null, and a run that fails exits with 1 and a message', a
   assert.match(String(last?.['message']), /no luck/)
 })
 
+test('schedules: a bare array; toggle: 200, 404', async () => {
+  const id = await set(
+    'timed',
+    `export const schedules = { nightly: { cron: '0 3 * * *', jobs: ['build'] } }\n${FAST}`,
+  )
+  const { status, body } = await get(`/api/pipelines/${id}/schedules`)
+  assert.equal(status, 200)
+  const [schedule, ...others] = JSON.parse(body)
+  assert.equal(others.length, 0)
+  assert.equal(schedule.pipeline_id, id)
+  const { name, schedule_type: type, schedule_expr: expr, job_name: job, enabled } = schedule
+  assert.deepEqual(
+    [name, type, expr, job, enabled],
+    ['nightly', 'cron', '0 3 * * *', 'build', true],
+  )
+  for (const time of ['next_run_at', 'created_at', 'updated_at']) assert.match(schedule[time], TIME)
+  const put = (schedule_id: string, json: object) =>
+    call({ method: 'PUT', url: `${server.url}/api/schedules/${schedule_id}/enabled`, json })
+  const toggled = await put(schedule.id, { enabled: false })
+  assert.deepEqual([toggled.status, JSON.parse(toggled.body)], [200, { status: 'ok' }])
+  const [paused] = JSON.parse((await get(`/api/pipelines/${id}/schedules`)).body)
+  assert.equal(paused.enabled, false)
+  assert.equal(JSON.parse((await put('none', { enabled: true })).body).error, 'schedule not found')
+  assert.equal((await get('/api/pipelines/none/schedules')).status, 404)
+})
+
 test('gates: a bare array, approve and reject: 200 with the gate, 404, 409', async () => {
   const id = await set(
     'gated',
@@ -252,6 +279,26 @@ test('share: 200 with a share_path that opens without anything else; an unknown 
   assert.deepEqual([missing.status, JSON.parse(missing.body).message], [404, 'run not found'])
   const unknown = await get('/share/none/tasks')
   assert.deepEqual([unknown.status, JSON.parse(unknown.body).message], [404, 'not found'])
+})
+
+test('device flow: begin 200 with code and login_url, poll 202, then 200 with a token; 404', async (t) => {
+  const { api, browser, signIn } = await startSignInWorld(t, 'github')
+  const begun = await call({ method: 'POST', url: `${api.url}/auth/cli/begin` })
+  assert.equal(begun.status, 200)
+  const { code, login_url: loginUrl } = JSON.parse(begun.body)
+  assert.match(code, /^[0-9a-f]{32}$/)
+  assert.equal(loginUrl, `${api.url}/auth/cli/approve?code=${code}`)
+  const poll = () => call({ method: 'GET', url: `${api.url}/auth/cli/poll?code=${code}` })
+  const pending = await poll()
+  assert.deepEqual([pending.status, JSON.parse(pending.body)], [202, { status: 'pending' }])
+  await signIn()
+  const body = new URLSearchParams({ code })
+  await browser.open(`${api.url}/auth/cli/approve`, { method: 'POST', body })
+  const approved = await poll()
+  assert.equal(approved.status, 200)
+  assert.match(JSON.parse(approved.body).token, /^ey[\w-]+\.[\w-]+\.[\w-]+$/)
+  const again = await poll()
+  assert.deepEqual([again.status, JSON.parse(again.body).error], [404, 'unknown code'])
 })
 
 test('drivers and features: arrays of strings', async () => {

@@ -17,6 +17,7 @@ import { logsPathOf, openDatabase, type Db } from '../../src/shared/db/open.js'
 import { createRuns } from '../../src/shared/db/runs.js'
 import { createTasks } from '../../src/shared/db/tasks.js'
 import { openWriter } from '../../src/shared/db/writer/open-writer.js'
+import type { WriterClient } from '../../src/shared/db/writer/writer-client.js'
 import { compilePipeline, stopCompiler } from '../../src/shared/pipeline/compile.js'
 import { tempDir } from './temp-dir.js'
 import { CLAIMER } from './storage.js'
@@ -32,13 +33,20 @@ export interface TestApi {
   tasks: ReturnType<typeof createTasks>
   logs: ReturnType<typeof createLogChunks>
   secretKey: Buffer
+  /** The api's. */
+  writer: WriterClient<ApiWrites>
   /** What was logged so far, as JSON lines. */
   logLines(): string[]
   stopping: AbortController
   closing: AbortController
   fetch: (path: string, init?: RequestInit) => Promise<Response>
   /** JSON in, status and JSON (or undefined) out. */
-  call: (method: string, path: string, body?: unknown) => Promise<Answer>
+  call: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<Answer>
   /** Stores a pipeline and answers its id. */
   set(name: string, more?: Record<string, unknown>): Promise<string>
   /** Starts a run and answers its id. */
@@ -128,13 +136,21 @@ export async function startTestApi(
       Date.now() + 3_600_000,
     )
   const seqs = new Map<string, number>()
-  const call = async (method: string, route: string, body?: unknown): Promise<Answer> => {
+  const call = async (
+    method: string,
+    route: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${server.url}${route}`, {
       method,
       redirect: 'manual',
       ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        ? { headers }
+        : {
+            body: JSON.stringify(body),
+            headers: { 'content-type': 'application/json', ...headers },
+          }),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type') === 'application/json'
@@ -154,6 +170,7 @@ export async function startTestApi(
     tasks: createTasks(db),
     logs,
     secretKey,
+    writer: writer.client,
     logLines: () => lines,
     stopping,
     closing,

@@ -31,6 +31,17 @@ export interface ModelRun {
   availableAt: number
   supersededBy: string
   isStopping: boolean
+  /** It waits at a gate. */
+  isSuspended: boolean
+  /** In the order in which it came to them. */
+  gates: ModelGate[]
+}
+
+export interface ModelGate {
+  id: string
+  status: 'pending' | 'approved' | 'rejected' | 'timed_out'
+  /** Infinity: it waits for ever. */
+  deadline: number
 }
 
 export interface ModelExecutor {
@@ -73,6 +84,7 @@ export function admit(model: Model, pipeline: ModelPipeline, arg: string, id: st
       journal: 0,
     },
     ...{ journalAtClaim: 0, availableAt: 0, supersededBy: '', isStopping: false },
+    ...{ isSuspended: false, gates: [] },
   }
   model.runs.push(run)
   if (pipeline.mode === 'skip-if-running' && peers[0]) {
@@ -96,6 +108,42 @@ export function end(run: ModelRun, status: ModelRun['status'], error: string): v
   run.status = status
   run.error = error
   run.holds = false
+  run.isSuspended = false
+}
+
+/** A run that is under way comes to a gate; it waits there, unless somebody wants it stopped. */
+export function waitAtGate(run: ModelRun, gate: ModelGate): void {
+  run.gates.push(gate)
+  if (run.isStopping) return
+  Object.assign(run, { status: 'queued', owner: '', isSuspended: true, availableAt: gate.deadline })
+  run.holds &&= run.journal > 0
+}
+
+/** Ends those whose time is over, and each wakes its run. */
+export function expireGates(run: ModelRun, now: number): void {
+  for (const gate of run.gates)
+    if (gate.status === 'pending' && gate.deadline <= now) settle(run, gate, 'timed_out')
+}
+
+/** What whoever resolves a gate is told. */
+export function resolveGate(
+  { now }: Model,
+  run: ModelRun,
+  gate: ModelGate,
+  status: 'approved' | 'rejected',
+): 'resolved' | 'already' | 'run_ended' {
+  if (gate.status === 'pending' && !isActive(run)) return 'run_ended'
+  expireGates(run, now)
+  if (gate.status !== 'pending') return 'already'
+  settle(run, gate, status)
+  return 'resolved'
+}
+
+function settle(run: ModelRun, gate: ModelGate, status: ModelGate['status']): void {
+  gate.status = status
+  if (!run.isSuspended) return
+  run.isSuspended = false
+  run.availableAt = 0
 }
 
 export function isActive({ status }: ModelRun): boolean {
@@ -120,6 +168,7 @@ export function claim(model: Model, executor: ModelExecutor, limit: number): str
     if (deaths === LAST_TRY && !(isIdle && taken.length === 0)) break
     Object.assign(run, { status: 'running', owner: executor.id, lease: 'open', deaths })
     Object.assign(run, { journalAtClaim: run.journal, availableAt: 0, holds: run.group !== '' })
+    run.isSuspended = false
     taken.push(run.id)
     if (deaths === LAST_TRY) break
   }
@@ -161,6 +210,7 @@ function deathsOf(run: ModelRun): number {
 
 /** Kind and subject of the reason that a queued run should give. */
 export function reasonOf(model: Model, run: ModelRun): string {
+  if (run.isSuspended) return 'gate'
   if (run.availableAt > model.now) return 'wait'
   const holder = run.group === '' ? undefined : holderFor(model, run)
   if (holder) return `group ${holder.id}`

@@ -1,7 +1,10 @@
 import type { Request, Response } from 'express'
 import type { Config } from '../../shared/config/config.js'
 import type { Actor } from '../../shared/authorize.js'
+import type { SignIn } from './sign-in.js'
+import type { TokenReader } from './tokens.js'
 import { createBasicAccess } from './basic-access.js'
+import { createOauthAccess } from './oauth-access.js'
 
 /** How a server finds out who sends a request. */
 export interface Access {
@@ -17,8 +20,17 @@ export interface Access {
   challenge?(request: Request, response: Response): void
 }
 
-export function createAccess({ config, now }: { config: Config; now: () => number }): Access {
+export interface AccessOptions {
+  config: Config
+  now: () => number
+  /** Where people sign in through providers. */
+  signIn: SignIn | undefined
+  tokenReader: TokenReader
+}
+
+export function createAccess({ config, now, signIn, tokenReader }: AccessOptions): Access {
   const { basic } = config.auth
-  if (basic) return createBasicAccess(basic, now)
+  if (basic) return createBasicAccess(basic, { tokenReader, now })
+  if (signIn) return createOauthAccess(signIn, { tokenReader, now })
   return { identify: () => ({ kind: 'anonymous' }) }
 }

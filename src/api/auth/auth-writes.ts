@@ -1,6 +1,8 @@
 import type { Db } from '../../shared/db/open.js'
 import { createRuns } from '../../shared/db/runs.js'
 import { createShareLinks, type ShareLink } from '../../shared/db/share-links.js'
+import { createTokens } from '../../shared/db/tokens.js'
+import { createUsers, type Profile, type User } from '../../shared/db/users.js'
 
 /** Links of one run that work at the same time: enough for people, too few to fill a disk. */
 export const MAX_SHARE_LINKS = 100
@@ -9,6 +11,8 @@ export const MAX_SHARE_LINKS = 100
 export function createAuthOperations(db: Db) {
   const runs = createRuns(db)
   const shareLinks = createShareLinks(db)
+  const users = createUsers(db)
+  const tokens = createTokens(db)
 
   return {
     /** Clears away those whose time is over, of all runs. */
@@ -22,5 +26,34 @@ export function createAuthOperations(db: Db) {
 
     removeShareLink: ({ runId, id }: { runId: string; id: string }): boolean =>
       shareLinks.remove(runId, id),
+
+    /** Keeps what a provider says about somebody, and begins a session in place of a former one. */
+    signIn({ profile, tokenHash, formerHash, expiresAt, now }: SignIn): User {
+      const id = users.upsert(profile, now)
+      if (formerHash) users.removeSession(formerHash)
+      users.addSession({ tokenHash, user: id, expiresAt }, now, MAX_SESSIONS)
+      const user = users.find(id)
+      if (!user) throw new Error('a user is not there in the transaction that wrote it')
+      return user
+    },
+
+    signOut: ({ tokenHash }: { tokenHash: Uint8Array }): void => users.removeSession(tokenHash),
+
+    /** Ends all sessions of a user, and the tokens of the command lines that it has signed in. */
+    signOutEverywhere({ user }: { user: number }): void {
+      users.removeSessions(user)
+      tokens.removeLoginsOf(user)
+    },
   }
+}
+
+/** Of one user: browsers that people still use. */
+const MAX_SESSIONS = 50
+
+interface SignIn {
+  profile: Profile
+  tokenHash: Uint8Array
+  formerHash: Uint8Array | undefined
+  expiresAt: number
+  now: number
 }

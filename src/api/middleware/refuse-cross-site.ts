@@ -6,15 +6,18 @@ const OWN_SITES = new Set(['same-origin', 'none'])
 
 /**
  * Refuses a change that another site's page asks for. Browsers say where a request comes from in
- * headers that pages cannot forge; a command line sends neither of them and passes.
+ * headers that pages cannot forge; a command line sends neither of them and passes. `baseUrl` is the
+ * server as browsers see it, where that is known: a proxy may ask for it by another name.
  */
-export function refuseCrossSite(): RequestHandler {
+export function refuseCrossSite(baseUrl?: string): RequestHandler {
+  const ownHost = baseUrl === undefined ? undefined : new URL(baseUrl).host
   return ({ method, headers }, _response, next) => {
     if (SAFE_METHODS.has(method)) return next()
     const site = headers['sec-fetch-site']
     const isForeign =
       (site !== undefined && !OWN_SITES.has(site)) ||
-      (headers.origin !== undefined && !isOwn(headers.origin, headers.host))
+      (headers.origin !== undefined &&
+        !isOwn(headers.origin, [headers.host?.toLowerCase(), ownHost]))
     if (isForeign)
       throw new AppError('access_denied', 'cross-site request refused: use the page of this server')
     next()
@@ -22,6 +25,6 @@ export function refuseCrossSite(): RequestHandler {
 }
 
 /** `null` is the origin of sandboxed frames and of files: nobody's host. */
-function isOwn(origin: string, host: string | undefined): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()
+function isOwn(origin: string, hosts: readonly (string | undefined)[]): boolean {
+  return URL.canParse(origin) && hosts.includes(new URL(origin).host)
 }

@@ -1,4 +1,5 @@
-import type { Site } from './site.js'
+import { siteFor, type Site } from './site.js'
+import { actorOf } from '../route-table.js'
 import type { ErrorPage } from '../middleware/errors.js'
 import { idOf } from '../middleware/request-id.js'
 import { renderPage } from './render-page.js'
@@ -9,7 +10,7 @@ export function errorPage(site: Site): ErrorPage {
     const isPage = !/^\/(api|static)(\/|$)/.test(request.path)
     if (!isPage || !request.headers.accept?.includes('text/html')) return undefined
     return renderPage({
-      site,
+      site: siteFor(site, actorOf(request)),
       title: text,
       crumbs: [{ text: 'Pipelines', href: '/pipelines/' }],
       children: (

@@ -2,10 +2,12 @@ import type { InputDeclarations } from '../../shared/contract/inputs.js'
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { Page, PageOf, Pipeline } from '../../shared/db/pipelines.js'
 import type { Run } from '../../shared/db/runs.js'
+import type { Schedule } from '../../shared/db/schedules.js'
 import type { Site } from './site.js'
 import { visibleText } from './log-text.js'
 import { Pager } from './pager.js'
 import { renderPage } from './render-page.js'
+import { ScheduleTable } from './schedule-table.js'
 import { StatusPill } from './status.js'
 import { Elapsed, Time } from './time.js'
 import { TriggerForm } from './trigger-form.js'
@@ -14,6 +16,9 @@ export interface PipelinePageProps {
   site: Site
   pipeline: Pipeline
   inputs: InputDeclarations
+  schedules: readonly Schedule[]
+  /** The feature is on. */
+  canFire: boolean
   defaultDriver: string
   page: Page
   found: PageOf<Run>
@@ -22,7 +27,7 @@ export interface PipelinePageProps {
 
 /** A pipeline with its runs, newest first. */
 export function renderPipelinePage(props: PipelinePageProps): string {
-  const { site, pipeline, defaultDriver, page, found } = props
+  const { site, pipeline, defaultDriver, page, found, schedules, canFire } = props
   const { id, name, isPaused } = pipeline
   const hasInputs = Object.keys(props.inputs).length > 0
   return renderPage({
@@ -62,6 +67,9 @@ export function renderPipelinePage(props: PipelinePageProps): string {
           <section id="trigger" class="card" aria-label="Trigger a run">
             <TriggerForm id={id} name={name} isPaused={isPaused} inputs={props.inputs} />
           </section>
+        )}
+        {schedules.length > 0 && (
+          <ScheduleTable pipelineId={id} schedules={schedules} canFire={canFire} />
         )}
         <section id="runs-section" class="stack" data-refresh={refreshOf(found)}>
           <h2>

@@ -23,7 +23,7 @@ export function renderPage(options: PageOptions): string {
 }
 
 function Document({ site, title, crumbs, scripts = [], children }: PageOptions) {
-  const { assets, notice } = site
+  const { assets, notice, user } = site
   return (
     <html lang="en">
       <head>
@@ -56,6 +56,11 @@ function Document({ site, title, crumbs, scripts = [], children }: PageOptions) 
               ))}
             </ol>
           </nav>
+          {user !== undefined && (
+            <p class="user">
+              <span>{user}</span> <a href="/auth/logout">Logout</a>
+            </p>
+          )}
         </header>
         {notice === undefined ? null : (
           <p class="notice" role="note">

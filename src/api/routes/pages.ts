@@ -9,8 +9,10 @@ import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
 import { renderPipelinesPage } from '../pages/pipelines-page.js'
 import { INPUT_FIELD } from '../pages/trigger-form.js'
+import { siteFor } from '../pages/site.js'
 import { renderRunPage } from '../pages/run-page.js'
 import { readOutputHeads } from '../read-output-head.js'
+import { readLife } from '../read-life.js'
 import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -18,6 +20,7 @@ import { redirect, sendHtml } from '../send.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
+import { setScheduleEnabled } from './schedules.js'
 import { admitRun } from './triggers.js'
 
 /** The number of a step. */
@@ -30,11 +33,12 @@ const RUN = { kind: 'run', param: 'id' } as const
 export function addPageRoutes(table: RouteTable, context: ApiContext): void {
   addPipelinePages(table, context)
   addPipelineForms(table, context)
+  addScheduleForms(table, context)
   addRunPages(table, context)
 }
 
 function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
-  const { site, config, pipelines, pipelineInputs, runs, now } = context
+  const { site, config, pipelines, pipelineInputs, schedules, runs, now } = context
   const defaultDriver = config.drivers.default
 
   route('GET', '/', { action: 'pipeline.list', resource: 'server' }, (_, response) =>
@@ -56,7 +60,17 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         hasInputs: Object.keys(pipelineInputs.find(item.id)).length > 0,
       }))
       const found = { items: withRuns, totalItems }
-      sendHtml(response, 200, renderPipelinesPage({ site, page, search, defaultDriver, found }))
+      sendHtml(
+        response,
+        200,
+        renderPipelinesPage({
+          site: siteFor(site, actorOf(request)),
+          page,
+          search,
+          defaultDriver,
+          found,
+        }),
+      )
     },
   )
 
@@ -70,9 +84,11 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       if (!pipeline) throw new AppError('pipeline_not_found', 'pipeline not found')
       const page = readPage(queryOf(request))
       const props = {
-        site,
+        site: siteFor(site, actorOf(request)),
         pipeline,
         inputs: pipelineInputs.find(id),
+        schedules: schedules.listOf(id),
+        canFire: config.features.includes('schedules'),
         defaultDriver,
         page,
         found: runs.list(page, id),
@@ -119,6 +135,24 @@ function canResume({ config }: ApiContext, run: Run, kept: KeptVolumes | undefin
   return config.features.includes('resume') && (!run.hasUpload || !!kept || staysFor > 0)
 }
 
+function addScheduleForms({ route }: RouteTable, context: ApiContext): void {
+  for (const verb of ['pause', 'unpause'] as const)
+    route(
+      'POST',
+      `/pipelines/:id/schedules/:schedule_id/${verb}`,
+      { action: 'pipeline.pause', resource: PIPELINE },
+      async (request, response) => {
+        const { id } = getPipelineRef(context, pathParam(request, 'id'))
+        // another pipeline's is none of what was asked for
+        const schedule = context.schedules.find(pathParam(request, 'schedule_id'))
+        if (schedule?.pipelineId !== id)
+          throw new AppError('schedule_not_found', 'schedule not found')
+        await setScheduleEnabled(context, schedule.id, verb === 'unpause')
+        redirect(response, 303, `/pipelines/${id}/`)
+      },
+    )
+}
+
 /** The inputs of a submitted form; an empty field means the default. */
 function readFields(form: URLSearchParams): GivenInputs {
   const fields = [...form].filter(([name, text]) => name.startsWith(INPUT_FIELD) && text !== '')
@@ -139,7 +173,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     const pipeline = getPipelineRef(context, run.pipelineId)
     const kept = keptVolumes.find(run.id)
     const page = renderRunPage({
-      site,
+      site: siteFor(site, actorOf(request)),
       run,
       waits: waitReasons.find(run, now()),
       pipeline,
@@ -192,7 +226,11 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.share', resource: RUN },
     async (request, response) => {
       const { id: runId } = getRun(context, pathParam(request, 'id'))
-      redirect(response, 303, (await createShareLink(context, request, { runId })).path)
+      redirect(
+        response,
+        303,
+        (await createShareLink(context, request, { runId, lifeMs: readLife(null) })).path,
+      )
     },
   )
 

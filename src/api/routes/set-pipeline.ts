@@ -52,6 +52,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const body = parseBody(bodySchema, json ?? {})
       const contentType = check(body, config)
       const program = await compile(body.content, { contentType: contentType || 'ts' })
+      checkSchedules(program, config)
       const pipeline = await store(context, { name, body, contentType, program })
       logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
       sendJson(response, 200, describePipeline(context, pipeline))
@@ -92,6 +93,12 @@ function checkContentType(given: string): '' | 'ts' | 'js' {
   }
 }
 
+/** Better than schedules that nobody fires. */
+function checkSchedules({ schedules }: CompiledPipeline, { features }: Config): void {
+  if (Object.keys(schedules).length > 0 && !features.includes('schedules'))
+    throw new AppError('request_invalid', 'schedules feature is not enabled')
+}
+
 interface Submission {
   name: string
   body: Body
@@ -117,6 +124,8 @@ async function store(
     isResumeEnabled: body.resume_enabled ?? undefined,
     ...toQueueSettings(body),
   }
+  const { inputs, schedules } = program
+  const declarations = { inputs, schedules }
   const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
@@ -129,7 +138,7 @@ async function store(
     }))
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
-      ...{ id, input, inputs: program.inputs, concurrency, secrets, driverConfig },
+      ...{ id, input, declarations, concurrency, secrets, driverConfig },
       now: now(),
     }
     const result = await writer.write('setPipeline', set)

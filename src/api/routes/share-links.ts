@@ -1,22 +1,17 @@
 import type { Request } from 'express'
 import { nanoid } from 'nanoid'
 import { z } from 'zod'
-import { parseDuration } from '../../shared/config/duration.js'
 import type { ShareLink } from '../../shared/db/share-links.js'
 import { AppError } from '../../shared/errors.js'
 import { nameOf } from '../../shared/authorize.js'
 import { hashToken, newToken } from '../../shared/random-token.js'
 import { getRun, type ApiContext } from '../context.js'
+import { readLife } from '../read-life.js'
 import { envelope, readPage } from '../read-page.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireShareLink } from '../wire/share-link.js'
-
-const DAY_MS = 86_400_000
-const DEFAULT_LIFE_MS = 30 * DAY_MS
-const MAX_LIFE_MS = 365 * DAY_MS
-const MIN_LIFE_MS = 1_000
 
 const bodySchema = z.strictObject({ expires_in: z.string().max(100).nullish() })
 
@@ -27,7 +22,7 @@ export function addShareLinkRoutes({ route }: RouteTable, context: ApiContext): 
 
   route('POST', '/api/runs/:run_id/share', options, async (request, response) => {
     const json = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
-    const lifeMs = readLife(parseBody(bodySchema, json ?? {}).expires_in ?? '')
+    const lifeMs = readLife(parseBody(bodySchema, json ?? {}).expires_in)
     const { id: runId } = getRun(context, pathParam(request, 'run_id'))
     const { link, path } = await createShareLink(context, request, { runId, lifeMs })
     sendJson(response, 200, { share_path: path, ...toWireShareLink(link) })
@@ -54,7 +49,7 @@ export function addShareLinkRoutes({ route }: RouteTable, context: ApiContext): 
 export async function createShareLink(
   { writer, logger, now }: ApiContext,
   request: Request,
-  { runId, lifeMs = DEFAULT_LIFE_MS }: { runId: string; lifeMs?: number },
+  { runId, lifeMs }: { runId: string; lifeMs: number },
 ): Promise<{ link: ShareLink; path: string }> {
   const token = newToken()
   const createdAt = now()
@@ -70,11 +65,4 @@ export async function createShareLink(
     case 'too_many':
       throw new AppError('share_limit', 'the run has too many share links: revoke some of them')
   }
-}
-
-function readLife(text: string): number {
-  if (text === '') return DEFAULT_LIFE_MS
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms >= MIN_LIFE_MS && ms <= MAX_LIFE_MS) return Math.round(ms)
-  throw new AppError('request_invalid', 'expires_in: expected a duration from 1s to 8760h')
 }

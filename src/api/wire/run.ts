@@ -71,7 +71,14 @@ export function toWireTriggered(run: Run) {
   }
 }
 
-function toWireInput({ args, jobs, inputs, upstream_run_ids: upstream, webhook }: TriggerInput) {
+/** What a run was started with, the empty members left out. */
+export function toWireInput({
+  args,
+  jobs,
+  inputs,
+  upstream_run_ids: upstream,
+  webhook,
+}: TriggerInput) {
   return {
     ...(args?.length && { args }),
     ...(jobs?.length && { jobs }),

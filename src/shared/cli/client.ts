@@ -2,7 +2,7 @@ import { ReadableStream } from 'node:stream/web'
 import { z } from 'zod'
 import { AppError, errorMessage } from '../errors.js'
 import type { Connection } from './connection.js'
-import { readText } from './read-text.js'
+import { readText } from '../read-response.js'
 import type { StreamedBody } from './workdir/encode-form.js'
 
 /** Text of an error body that is shown. */
@@ -16,6 +16,7 @@ export interface RequestOptions {
   /** A body that is sent while it is made, instead of `body`. What it throws is thrown on. */
   streamed?: StreamedBody | undefined
   accept?: string
+  headers?: Readonly<Record<string, string>>
   signal?: AbortSignal
 }
 
@@ -26,13 +27,21 @@ export interface RequestOptions {
 export async function request(
   { url, authorization }: Connection,
   path: string,
-  { method = 'GET', body, streamed, accept = 'application/json', signal }: RequestOptions = {},
+  {
+    method = 'GET',
+    body,
+    streamed,
+    accept = 'application/json',
+    headers,
+    signal,
+  }: RequestOptions = {},
 ): Promise<Response> {
   try {
     return await fetch(`${url}${path}`, {
       method,
       headers: {
         accept,
+        ...headers,
         ...(authorization ? { authorization } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(streamed ? { 'content-type': streamed.type } : {}),
@@ -113,7 +122,7 @@ export async function during<T>(prefix: string, work: () => Promise<T>): Promise
 function describeStatus(url: string, status: number, body: string): string {
   switch (status) {
     case 401:
-      return `authentication required: server ${url} returned 401 Unauthorized\n\nProvide a token:\n  export CI_AUTH_TOKEN=<token>`
+      return `authentication required: server ${url} returned 401 Unauthorized\n\nPlease log in first:\n  pocketci login -s ${url}\n\nOr provide a token directly:\n  export CI_AUTH_TOKEN=<token>`
     case 403:
       return [
         `access denied: server ${url} returned 403 Forbidden`,

@@ -4,11 +4,14 @@ import { doctorCommand } from './commands/doctor.js'
 import { executeCommand } from './commands/execute.js'
 import { gateLsCommand } from './commands/gate-ls.js'
 import { gateApproveCommand, gateRejectCommand } from './commands/gate-resolve.js'
+import { loginCommand } from './commands/login.js'
 import { lsCommand } from './commands/pipeline-ls.js'
 import { pauseCommand, unpauseCommand } from './commands/pipeline-pause.js'
 import { rmCommand } from './commands/pipeline-rm.js'
 import { runCommand } from './commands/pipeline-run.js'
 import { setCommand } from './commands/pipeline-set.js'
+import { scheduleLsCommand } from './commands/pipeline-schedule-ls.js'
+import { schedulePauseCommand, scheduleUnpauseCommand } from './commands/pipeline-schedule-pause.js'
 import { seedPassedCommand } from './commands/pipeline-seed-passed.js'
 import { showCommand } from './commands/pipeline-show.js'
 import { triggerCommand } from './commands/pipeline-trigger.js'
@@ -20,6 +23,7 @@ import { runShareCommand, runSharesCommand, runUnshareCommand } from './commands
 import { runShowCommand } from './commands/run-show.js'
 import { runStopCommand } from './commands/run-stop.js'
 import { driversCommand, featuresCommand } from './commands/server-info.js'
+import { tokenCreateCommand, tokenLsCommand, tokenRmCommand } from './commands/token.js'
 import { apiCommand, executorCommand, serverCommand } from './commands/server.js'
 
 /** A command, or a group of them below one word. */
@@ -28,7 +32,7 @@ export type CommandNode = CommandSpec | CommandGroup
 export interface CommandGroup {
   name: string
   summary: string
-  commands: readonly CommandSpec[]
+  commands: readonly CommandNode[]
 }
 
 export function isGroup(node: CommandNode): node is CommandGroup {
@@ -41,6 +45,7 @@ export const COMMAND_TREE: readonly CommandNode[] = [
   apiCommand,
   executorCommand,
   executeCommand,
+  loginCommand,
   {
     name: 'pipeline',
     summary: 'set, run and manage the pipelines of a server',
@@ -54,6 +59,11 @@ export const COMMAND_TREE: readonly CommandNode[] = [
       pauseCommand,
       unpauseCommand,
       seedPassedCommand,
+      {
+        name: 'schedule',
+        summary: 'look at the schedules of a pipeline, pause them and let them go on',
+        commands: [scheduleLsCommand, schedulePauseCommand, scheduleUnpauseCommand],
+      },
     ],
   },
   {
@@ -76,6 +86,11 @@ export const COMMAND_TREE: readonly CommandNode[] = [
     name: 'gate',
     summary: 'approve and reject what runs wait for',
     commands: [gateLsCommand, gateApproveCommand, gateRejectCommand],
+  },
+  {
+    name: 'token',
+    summary: 'make, list and revoke tokens for programs',
+    commands: [tokenCreateCommand, tokenLsCommand, tokenRmCommand],
   },
   queueCommand,
   driversCommand,

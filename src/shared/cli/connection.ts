@@ -1,8 +1,6 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import type { Environment, FlagTable, ValuesOf } from '../config/flag.js'
 import { path, text, type Kind } from '../config/kinds.js'
-import { findSavedToken } from './auth-config.js'
+import { authConfigFile, findSavedToken } from './auth-config.js'
 
 const group = 'Connection'
 
@@ -57,7 +55,7 @@ export function toConnection(
   const { username, password } = new URL(flags['server-url'])
   // by text, not through URL: saved tokens are found by the address exactly as it was written
   const url = flags['server-url'].replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1').replace(/\/+$/, '')
-  const file = flags['config-file'] ?? join(env['HOME'] ?? homedir(), '.pocketci', 'auth.config')
+  const file = flags['config-file'] ?? authConfigFile(env)
   const token = flags['auth-token'] ?? findSavedToken(file, url)
   if (token) return { url, authorization: `Bearer ${token}` }
   if (!username && !password) return { url, authorization: undefined }

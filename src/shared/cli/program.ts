@@ -2,7 +2,7 @@ import { GLOBAL_FLAGS } from '../config/global-flags.js'
 import { readFlags } from '../config/read-flags.js'
 import { CliCommand } from './cli-command.js'
 import type { CliContext, CommandSpec } from './command-spec.js'
-import { COMMAND_TREE, isGroup } from './command-tree.js'
+import { COMMAND_TREE, isGroup, type CommandNode } from './command-tree.js'
 import { completeCommand } from './commands/complete.js'
 import { readVersion } from './version.js'
 
@@ -13,7 +13,12 @@ export interface Program {
 
 export function buildProgram(context: CliContext): Program {
   let exitCode = 0
-  const add = (parent: CliCommand, spec: CommandSpec): void => {
+  const add = (parent: CliCommand, node: CommandNode): void => {
+    if (!isGroup(node)) return addCommand(parent, node)
+    const group = parent.addGroup(node.name, node.summary)
+    for (const below of node.commands) add(group, below)
+  }
+  const addCommand = (parent: CliCommand, spec: CommandSpec): void => {
     const command = parent.addSpec(spec)
     command.action(async () => {
       const given = command.given()
@@ -31,13 +36,7 @@ export function buildProgram(context: CliContext): Program {
     .version(readVersion(), '-V, --version', 'print the version')
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', EXAMPLES)
-  for (const node of COMMAND_TREE) {
-    if (!isGroup(node)) add(root, node)
-    else {
-      const group = root.addGroup(node.name, node.summary)
-      for (const spec of node.commands) add(group, spec)
-    }
-  }
+  for (const node of COMMAND_TREE) add(root, node)
   add(root, completeCommand(COMMAND_TREE))
 
   return {

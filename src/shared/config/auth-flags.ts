@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import type { FlagTable } from './flag.js'
-import { checked, list, quote, text, type Kind } from './kinds.js'
+import type { Flag, FlagTable } from './flag.js'
+import { boolean, checked, list, quote, text, type Kind } from './kinds.js'
 
 export interface BasicAuth {
   user: string
@@ -19,6 +19,31 @@ const basicAuth: Kind<BasicAuth> = {
   }),
   placeholder: 'USER:PASSWORD',
 }
+
+/** The address of a server, without a slash at its end. */
+const baseUrl: Kind<string> = checked(text, (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.search && !url.hash)
+    return value.replace(/\/+$/, '')
+  throw new Error(`expected an http:// or https:// URL, got ${quote(value)}`)
+})
+
+/** Keys are derived from it: what can be guessed would let everybody in. */
+const MIN_SECRET_BYTES = 32
+
+const sessionSecret: Kind<string> = checked(text, (value) => {
+  const bytes = Buffer.byteLength(value)
+  if (bytes >= MIN_SECRET_BYTES) return value
+  throw new Error(
+    `CI_OAUTH_SESSION_SECRET must be at least ${MIN_SECRET_BYTES} bytes (got ${bytes}); generate with: openssl rand -base64 48`,
+  )
+})
+
+/** A tenant's id or domain, or one of the names that stand for many. */
+const tenant: Kind<string> = checked(text, (value) => {
+  if (/^[a-z0-9][a-z0-9.-]{0,252}$/i.test(value)) return value
+  throw new Error(`expected a tenant's id or domain, got ${quote(value)}`)
+})
 
 /** Names that stand for well-known networks. */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal']
@@ -47,6 +72,62 @@ export const AUTH_FLAGS = {
     doc: 'username:password that protects the server',
     group,
   },
+  'oauth-github-client-id': client('GITHUB_CLIENT_ID', 'GitHub sign-in: client id'),
+  'oauth-github-client-secret': client('GITHUB_CLIENT_SECRET', 'GitHub sign-in: client secret'),
+  'oauth-github-url': {
+    kind: baseUrl,
+    env: 'CI_OAUTH_GITHUB_URL',
+    default: 'https://github.com',
+    doc: 'GitHub Enterprise Server',
+    group,
+  },
+  'oauth-gitlab-client-id': client('GITLAB_CLIENT_ID', 'GitLab sign-in: client id'),
+  'oauth-gitlab-client-secret': client('GITLAB_CLIENT_SECRET', 'GitLab sign-in: client secret'),
+  'oauth-gitlab-url': {
+    kind: baseUrl,
+    env: 'CI_OAUTH_GITLAB_URL',
+    default: 'https://gitlab.com',
+    doc: 'self-hosted GitLab',
+    group,
+  },
+  'oauth-microsoft-client-id': client('MICROSOFT_CLIENT_ID', 'Microsoft sign-in: client id'),
+  'oauth-microsoft-client-secret': client(
+    'MICROSOFT_CLIENT_SECRET',
+    'Microsoft sign-in: client secret',
+  ),
+  'oauth-microsoft-tenant': {
+    kind: tenant,
+    env: 'CI_OAUTH_MICROSOFT_TENANT',
+    default: 'common',
+    doc: 'the tenant whose users may sign in: its id; common is all of them',
+    group,
+  },
+  'oauth-microsoft-authority': {
+    kind: baseUrl,
+    env: 'CI_OAUTH_MICROSOFT_AUTHORITY',
+    default: 'https://login.microsoftonline.com',
+    doc: 'where Microsoft signs people in, for national clouds',
+    group,
+  },
+  'oauth-session-secret': {
+    kind: sessionSecret,
+    env: 'CI_OAUTH_SESSION_SECRET',
+    doc: 'signs sessions and tokens; needed with OAuth, at least 32 bytes',
+    group,
+  },
+  'oauth-callback-url': {
+    kind: baseUrl,
+    env: 'CI_OAUTH_CALLBACK_URL',
+    doc: 'address of this server as browsers see it; needed with OAuth',
+    group,
+  },
+  'secure-cookies': {
+    kind: boolean,
+    env: 'CI_SECURE_COOKIES',
+    default: 'false',
+    doc: 'let browsers send cookies over TLS alone',
+    group,
+  },
   'trusted-proxies': {
     kind: networks,
     env: 'CI_TRUSTED_PROXIES',
@@ -54,3 +135,7 @@ export const AUTH_FLAGS = {
     group,
   },
 } as const satisfies FlagTable
+
+function client(env: string, doc: string): Flag<string> {
+  return { kind: text, env: `CI_OAUTH_${env}`, doc, group }
+}

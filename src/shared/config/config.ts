@@ -16,6 +16,9 @@ export type Feature = (typeof FEATURES)[number]
 export const DRIVERS = ['docker', 'native'] as const
 export type DriverName = (typeof DRIVERS)[number]
 
+/** This server, as a provider knows it. */
+const clientSchema = z.object({ clientId: z.string(), clientSecret: z.string() })
+
 /**
  * The whole configuration of every tier: plain JSON, so that the supervisor can hand it to its
  * children over a pipe (never by environment, which any process of the same user can read).
@@ -32,6 +35,19 @@ export const configSchema = z.object({
   /** Who may use the server; everybody when there is nothing. Executors are told nothing of it. */
   auth: z.object({
     basic: z.object({ user: z.string(), password: z.string() }).optional(),
+    /** Never together with `basic`; it has at least one provider. URLs end without a slash. */
+    oauth: z
+      .object({
+        github: clientSchema.extend({ url: z.string() }).optional(),
+        gitlab: clientSchema.extend({ url: z.string() }).optional(),
+        microsoft: clientSchema.extend({ tenant: z.string(), authority: z.string() }).optional(),
+        sessionSecret: z.string(),
+        /** The server's own address. */
+        callbackUrl: z.string(),
+        /** Cookies over TLS alone. */
+        isSecure: z.boolean(),
+      })
+      .optional(),
   }),
   log: z.object({
     level: z.enum(['debug', 'info', 'warn', 'error']),

@@ -1,5 +1,5 @@
 import type { Flag, FlagTable } from './flag.js'
-import { boolean, choice, duration, integer, text } from './kinds.js'
+import { choice, duration, integer, text } from './kinds.js'
 
 const LOOPBACK = 'keep the default --host 127.0.0.1, or put a proxy that signs people in before it'
 const S3_SECRETS = 'secrets are kept in SQLite (--secrets-sqlite-path)'
@@ -61,29 +61,6 @@ export const LATER_FLAGS = {
   },
   'cache-key-prefix': later('CI_CACHE_KEY_PREFIX', 'logical prefix of cache keys', S3_CACHE),
 
-  'oauth-github-client-id': oauth('GITHUB_CLIENT_ID', 'GitHub sign-in: client id'),
-  'oauth-github-client-secret': oauth('GITHUB_CLIENT_SECRET', 'GitHub sign-in: client secret'),
-  'oauth-github-url': oauth('GITHUB_URL', 'self-hosted GitHub'),
-  'oauth-gitlab-client-id': oauth('GITLAB_CLIENT_ID', 'GitLab sign-in: client id'),
-  'oauth-gitlab-client-secret': oauth('GITLAB_CLIENT_SECRET', 'GitLab sign-in: client secret'),
-  'oauth-gitlab-url': oauth('GITLAB_URL', 'self-hosted GitLab'),
-  'oauth-microsoft-client-id': oauth('MICROSOFT_CLIENT_ID', 'Microsoft sign-in: client id'),
-  'oauth-microsoft-client-secret': oauth(
-    'MICROSOFT_CLIENT_SECRET',
-    'Microsoft sign-in: client secret',
-  ),
-  'oauth-microsoft-tenant': oauth('MICROSOFT_TENANT', 'Microsoft tenant'),
-  'oauth-microsoft-authority': oauth('MICROSOFT_AUTHORITY', 'Microsoft authority'),
-  'oauth-session-secret': oauth('SESSION_SECRET', 'signs sessions and tokens'),
-  'oauth-callback-url': oauth('CALLBACK_URL', 'public base URL of the callback'),
-  'secure-cookies': {
-    kind: boolean,
-    env: 'CI_SECURE_COOKIES',
-    default: 'false',
-    doc: 'Secure on cookies',
-    group: 'Later versions',
-    later: 'leave it out; no cookies are set yet',
-  },
   'server-rbac': later('CI_SERVER_RBAC', 'server-wide permission expression', LOOPBACK),
 } as const satisfies FlagTable
 
@@ -93,10 +70,6 @@ function s3Secrets(name: string, doc: string): Flag<string> {
 
 function s3Cache(name: string, doc: string): Flag<string> {
   return later(`CI_CACHE_S3_${name}`, doc, S3_CACHE)
-}
-
-function oauth(name: string, doc: string): Flag<string> {
-  return later(`CI_OAUTH_${name}`, doc, LOOPBACK)
 }
 
 function later(env: string, doc: string, instead: string): Flag<string> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { findAuthConflicts, toAuthConfig } from './auth-config.js'
 import { configSchema, type Config } from './config.js'
 import type { Environment, GivenFlags, ValuesOf } from './flag.js'
 import { flagsError, inspectFlags } from './read-flags.js'
@@ -30,7 +31,7 @@ export function loadConfig(given: GivenFlags, env: Environment): Config {
 
 /** Faults between flags that are each good by themselves. */
 function findConflicts(values: Partial<Values>): string[] {
-  const faults: string[] = []
+  const faults = findAuthConflicts(values)
   const allowed = values['allowed-drivers']
   const { driver } = values
   if (driver && allowed && !allowed.includes('*') && !allowed.includes(driver))
@@ -48,14 +49,13 @@ function toConfig(values: Values): Config {
   const storagePath = values['storage-sqlite-path']
   const passphrase = values['secrets-sqlite-passphrase']
   const certPath = values['docker-cert-path']
-  const basic = values['basic-auth']
   return {
     http: {
       host: values.host,
       port: values.port,
       trustedProxies: values['trusted-proxies'] ?? [],
     },
-    auth: basic ? { basic } : {},
+    auth: toAuthConfig(values),
     log: {
       level: values['log-level'],
       format: values['log-format'],

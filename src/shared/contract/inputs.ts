@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../errors.js'
+import { describeIssue } from './describe-issue.js'
 
 /** Longest text of a value. */
 const MAX_CHARS = 4_096
@@ -64,11 +65,7 @@ export type GivenInputs = z.infer<typeof givenInputsSchema>
 export function parseDeclarations(value: unknown): InputDeclarations {
   const result = declarationsSchema.safeParse(value)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  const path = ['inputs', ...(issue?.path ?? [])].join('.')
-  // the issue of a bad name says only that the key is invalid
-  const inner = issue?.code === 'invalid_key' ? issue.issues[0]?.message : undefined
-  throw new AppError('pipeline_invalid', `${path}: ${inner ?? issue?.message ?? 'invalid'}`)
+  throw new AppError('pipeline_invalid', describeIssue('inputs', result.error))
 }
 
 /**

@@ -2,9 +2,10 @@ import { basename, dirname, resolve } from 'node:path'
 import * as esbuild from 'esbuild'
 import { checkSource, SOURCE_FILE } from './check-source.js'
 import { invalidPipeline, type SourcePosition } from './invalid-pipeline.js'
-import type { InputDeclarations } from '../contract/inputs.js'
-import type { CompiledPipeline } from './program.js'
-import { readInputs } from './read-inputs.js'
+import { parseDeclarations } from '../contract/inputs.js'
+import { parseSchedules } from '../contract/schedules.js'
+import type { CompiledPipeline, PipelineDeclarations } from './program.js'
+import { readDeclarations } from './read-declarations.js'
 import { runCompiler } from './run-compiler.js'
 
 export { stopCompiler } from './run-compiler.js'
@@ -39,7 +40,7 @@ export async function compilePipeline(
       plugins: [refuseImports],
     }),
   )
-  const inputs = checkOutline(outline, SOURCE_FILE)
+  const declarations = checkOutline(outline, SOURCE_FILE)
 
   const { code, map } = await runCompiler({ sourceBytes, describe }, () =>
     esbuild.transform(source, {
@@ -52,7 +53,7 @@ export async function compilePipeline(
       footer: FOOTER,
     }),
   )
-  return { code, sourceMap: map, inputs }
+  return { code, sourceMap: map, ...declarations }
 }
 
 /**
@@ -75,7 +76,7 @@ export async function bundlePipeline(path: string): Promise<CompiledPipeline> {
   const outline = await runCompiler({ sourceBytes: 0, describe }, () =>
     esbuild.build({ ...input, ...OUTLINE }),
   )
-  const inputs = checkOutline(outline, basename(file))
+  const declarations = checkOutline(outline, basename(file))
 
   const bundle = await runCompiler({ sourceBytes: 0, describe }, () =>
     esbuild.build({
@@ -89,7 +90,7 @@ export async function bundlePipeline(path: string): Promise<CompiledPipeline> {
       footer: { js: FOOTER },
     }),
   )
-  return { code: outputOf(bundle, '.js'), sourceMap: outputOf(bundle, '.map'), inputs }
+  return { code: outputOf(bundle, '.js'), sourceMap: outputOf(bundle, '.map'), ...declarations }
 }
 
 /** The program is an expression, so that evaluating it runs nothing of the author's yet. */
@@ -138,11 +139,11 @@ const refuseImports: esbuild.Plugin = {
   },
 }
 
-/** Answers the inputs that the file declares. */
+/** Answers what the file declares. */
 function checkOutline(
   outline: esbuild.BuildResult<typeof OUTLINE>,
   file: string,
-): InputDeclarations {
+): PipelineDeclarations {
   const text = outputOf(outline, '.js')
   if (isEmpty(text)) throw invalidPipeline('empty pipeline after transpilation')
 
@@ -154,8 +155,13 @@ function checkOutline(
     throw invalidPipeline(
       `${file} exports nothing named "pipeline": end it with \`export { pipeline }\``,
     )
-  return entry?.exports.includes('inputs') ? readInputs(text) : {}
+  const names = DECLARED.filter((name) => entry?.exports.includes(name))
+  const declared = readDeclarations(text, names)
+  const inputs = parseDeclarations(declared.inputs ?? {})
+  return { inputs, schedules: parseSchedules(declared.schedules ?? {}, inputs) }
 }
+
+const DECLARED = ['inputs', 'schedules'] as const
 
 function isEmpty(text: string): boolean {
   return text.replace(/export\s*\{\s*\};?/, '').trim() === ''

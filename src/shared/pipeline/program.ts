@@ -1,4 +1,5 @@
 import type { InputDeclarations } from '../contract/inputs.js'
+import type { DeclaredSchedules } from '../contract/schedules.js'
 
 /**
  * A compiled pipeline, as it is stored. `code` is one JavaScript expression: a function of
@@ -10,7 +11,10 @@ export interface Program {
   sourceMap: string
 }
 
-/** A program with what its file says about its runs. */
-export interface CompiledPipeline extends Program {
+/** What a pipeline's file says about its runs. */
+export interface PipelineDeclarations {
   inputs: InputDeclarations
+  schedules: DeclaredSchedules
 }
+
+export interface CompiledPipeline extends Program, PipelineDeclarations {}

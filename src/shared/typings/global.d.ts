@@ -142,6 +142,28 @@ declare global {
   )
   type PipelineInputs = Record<string, PipelineInput>
 
+  /** When a pipeline starts runs by itself: `export const schedules = { … } satisfies PipelineSchedules`. */
+  type PipelineSchedule = {
+    args?: readonly string[]
+    jobs?: readonly string[]
+    inputs?: Record<string, string | number | boolean>
+  } & (
+    | {
+        /** Five fields: minute, hour, day of month, month, day of week. */
+        cron: string
+        /** Such as `Europe/Berlin`; UTC unless given. */
+        timezone?: string
+        every?: never
+      }
+    | {
+        /** Such as `30m` or `1h30m`, at least `1m`. */
+        every: string
+        cron?: never
+        timezone?: never
+      }
+  )
+  type PipelineSchedules = Record<string, PipelineSchedule>
+
   interface PipelineStage {
     /** Registers a job; call it before the stage's callback returns. */
     job(this: void, name: string, callback: () => unknown): void

@@ -25,6 +25,8 @@ describe('what can be completed', () => {
   const cases: [string[], string[]][] = [
     [['pipel'], ['pipeline']],
     [['pipeline', 'un'], ['unpause']],
+    [['pipeline', 'sch'], ['schedule']],
+    [['pipeline', 'schedule', 'un'], ['unpause']],
     [['pipeline', 'ls', ''], []],
     [['nonsense', ''], []],
     [['server', '--log-f'], ['--log-format']],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import type { CommandSpec } from '../../../src/shared/cli/command-spec.js'
-import { COMMAND_TREE, isGroup } from '../../../src/shared/cli/command-tree.js'
+import { COMMAND_TREE, isGroup, type CommandNode } from '../../../src/shared/cli/command-tree.js'
 import { CONNECTION_FLAGS } from '../../../src/shared/cli/connection.js'
 import { OUTPUT_FLAGS } from '../../../src/shared/cli/output-flags.js'
 import { listFlags } from '../../../src/shared/cli/show-list.js'
@@ -18,18 +18,21 @@ const SECTIONS = new Map(
     return [title.replaceAll('`', ''), lines.join('\n')]
   }),
 )
-const COMMANDS: [words: string, spec: CommandSpec][] = COMMAND_TREE.flatMap((node) =>
-  isGroup(node)
-    ? node.commands.map((spec): [string, CommandSpec] => [`${node.name} ${spec.name}`, spec])
-    : [[node.name, node] as [string, CommandSpec]],
-)
+const COMMANDS = COMMAND_TREE.flatMap((node) => listCommands(node, ''))
 /** Their flags are those of configuration.md. */
 const TIERS = ['server', 'api', 'executor']
 /** Commands that are explained with another one. */
 const TOGETHER: Record<string, string> = {
   'pipeline unpause': 'pipeline pause',
+  'pipeline schedule unpause': 'pipeline schedule pause',
   'gate reject': 'gate approve',
   features: 'drivers',
+}
+
+function listCommands(node: CommandNode, above: string): [words: string, spec: CommandSpec][] {
+  const words = `${above}${node.name}`
+  if (!isGroup(node)) return [[words, node]]
+  return node.commands.flatMap((below) => listCommands(below, `${words} `))
 }
 
 function sectionOf(words: string, { operands }: CommandSpec): string {
@@ -53,7 +56,8 @@ describe('docs/cli.md', () => {
       .filter((line) => line.startsWith('pocketci '))
       .flatMap((line) => {
         const [words = ''] = line.slice('pocketci '.length).split(/ {2,}| [<[]/)
-        const [, group = '', names = words] = /^(pipeline |run |gate )?(.*)$/.exec(words) ?? []
+        const [, group = '', names = words] =
+          /^(pipeline (?:schedule )?|run |gate )?(.*)$/.exec(words) ?? []
         return names.split(/ ?\| ?/).map((name) => group + name.trim())
       })
     assert.deepEqual(new Set(listed), new Set(COMMANDS.map(([words]) => words)))

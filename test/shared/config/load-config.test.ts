@@ -234,3 +234,53 @@ describe('access', () => {
       )
     })
 })
+
+describe('sign-in', () => {
+  const SECRET = 'x'.repeat(32)
+  const GITHUB = { 'oauth-github-client-id': ['id'], 'oauth-github-client-secret': ['hush'] }
+  const WHOLE = {
+    ...GITHUB,
+    'oauth-session-secret': [SECRET],
+    'oauth-callback-url': ['https://ci.example.com/'],
+  }
+
+  it('takes the example of the documentation as it stands', () => {
+    const { auth } = loadConfig(
+      { 'secure-cookies': ['true'] },
+      {
+        CI_OAUTH_GITHUB_CLIENT_ID: 'id',
+        CI_OAUTH_GITHUB_CLIENT_SECRET: 'hush',
+        CI_OAUTH_SESSION_SECRET: SECRET,
+        CI_OAUTH_CALLBACK_URL: 'https://ci.example.com',
+      },
+    )
+    assert.deepEqual(auth, {
+      oauth: {
+        ...{ sessionSecret: SECRET, callbackUrl: 'https://ci.example.com', isSecure: true },
+        github: { clientId: 'id', clientSecret: 'hush', url: 'https://github.com' },
+      },
+    })
+    assert.equal(loadConfig(WHOLE, {}).auth.oauth?.callbackUrl, 'https://ci.example.com')
+  })
+
+  for (const [given, text] of [
+    [{ ...WHOLE, 'basic-auth': ['a:b'] }, /basic auth and OAuth providers cannot be used together/],
+    [
+      { ...WHOLE, 'oauth-session-secret': ['short'] },
+      /must be at least 32 bytes \(got 5\); generate with: openssl rand -base64 48/,
+    ],
+    [{ ...GITHUB }, /CI_OAUTH_SESSION_SECRET is required[^]*CI_OAUTH_CALLBACK_URL is required/],
+    [{ 'oauth-gitlab-client-id': ['id'] }, /is set without --oauth-gitlab-client-secret/],
+    [
+      { ...WHOLE, 'oauth-gitlab-url': ['gitlab.example'] },
+      /expected an http:\/\/ or https:\/\/ URL/,
+    ],
+    [{ ...WHOLE, 'oauth-microsoft-tenant': ['a/../b'] }, /expected a tenant's id or domain/],
+  ] as const)
+    it(`refuses ${JSON.stringify(given)}, and shows no secret`, () => {
+      assert.throws(
+        () => loadConfig(given, {}),
+        ({ message }: Error) => text.test(message) && !/hush|short'/.test(message),
+      )
+    })
+})

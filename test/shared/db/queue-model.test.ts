@@ -1,29 +1,28 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { createOperations as createApiWrites } from '../../../src/api/writes.js'
-import { createOperations as createExecutorWrites } from '../../../src/executor/writes.js'
-import { createClaims } from '../../../src/shared/db/claim-runs.js'
-import { createExecutors } from '../../../src/shared/db/executors.js'
-import { createPipelines } from '../../../src/shared/db/pipelines.js'
-import { createRuns } from '../../../src/shared/db/runs.js'
+import { createRuns, type Claim } from '../../../src/shared/db/runs.js'
 import { createWaitReasons } from '../../../src/shared/db/wait-reasons.js'
 import {
   admit,
   claim,
   end,
+  expireGates,
   groupOf,
   isActive,
   reasonOf,
+  resolveGate,
   runsOf,
+  waitAtGate,
   type Model,
   type ModelPipeline,
   type ModelRun,
 } from '../../helpers/queue-model.js'
+import { openSideProcess, type SideProcess } from '../../helpers/queue-sides.js'
 import { insertPipeline, KEEP_NOTHING, openForTest, tempStorage } from '../../helpers/storage.js'
 
-/** How many schedules; `npm run test:long` sets more. */
-const SCHEDULES = Number(process.env['QUEUE_SCHEDULES'] ?? 2_000)
+/** How many schedules. */
+const SCHEDULES = process.env['POCKETCI_TEST_LONG'] ? 10_000 : 1_000
 const PIPELINES = ['p0', 'p1', 'p2']
 const EXECUTORS = [
   { id: 'e0', labels: [], capacity: 2 },
@@ -51,31 +50,56 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('set'), p: nat(2), to: pipeline }) },
   {
     weight: 4,
-    arbitrary: fc.record({ type: fc.constant('kill'), e: nat(1), isRestarted: fc.boolean() }),
+    arbitrary: fc.record({
+      type: fc.constant('kill'),
+      e: nat(1),
+      isRestarted: fc.boolean(),
+      // the process too; a new one takes its time, so that is rare
+      isHard: nat(50).map((at) => at === 0),
+    }),
   },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('start'), e: nat(1) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('hand_over'), pick: nat(20) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('record'), pick: nat(20) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('release'), pick: nat(20), ms: nat(5) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('tick'), ms: nat(4) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('gate'),
+      pick: nat(20),
+      ms: fc.option(fc.integer({ min: 1, max: 6 })),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('resolve'),
+      pick: nat(20),
+      status: fc.constantFrom('approved' as const, 'rejected' as const),
+    }),
+  },
 )
 type Command = typeof command extends fc.Arbitrary<infer T> ? T : never
-type OwnerCommand = Extract<Command, { type: 'finish' | 'hand_over' | 'record' | 'release' }>
+type OwnerCommand = Extract<
+  Command,
+  { type: 'finish' | 'hand_over' | 'record' | 'release' | 'gate' }
+>
 type Settings = typeof pipeline extends fc.Arbitrary<infer T> ? T : never
 
-test(`${SCHEDULES} random schedules: statuses, order and reasons are those of the model`, (t) => {
+test(`${SCHEDULES} random schedules: statuses, order and reasons are those of the model`, async (t) => {
   const system = openSystem(t)
-  fc.assert(
-    fc.property(
+  await fc.assert(
+    fc.asyncProperty(
       fc.tuple(pipeline, pipeline, pipeline),
       fc.array(command, { minLength: 5, maxLength: 40, size: 'max' }),
-      (settings, commands) => {
-        system.reset(settings)
+      async (settings, commands) => {
+        await system.reset(settings)
         for (const one of commands) {
-          system.execute(one)
+          await system.execute(one)
           system.compare()
         }
-        system.drain()
+        await system.drain()
         system.compare()
       },
     ),
@@ -83,33 +107,21 @@ test(`${SCHEDULES} random schedules: statuses, order and reasons are those of th
   )
 })
 
-/** The real tables over one connection each for the api, two executors and a reader; and the model. */
+/** The real tables behind one process each for the api and two executors, a reader; and the model. */
 function openSystem(t: TestContext) {
   const path = tempStorage(t)
-  const connect = (mode: 'read' | 'write' = 'write') => {
-    const db = openForTest(t, path, mode)
-    if (mode === 'write') db.pragma('synchronous = off') // nobody pulls the plug here
-    return db
-  }
-  const apiDb = connect()
-  const api = createApiWrites(apiDb)
-  const pipelines = createPipelines(apiDb)
-  const readerDb = connect('read')
-  const reasons = createWaitReasons(readerDb)
-  const runs = createRuns(readerDb)
-  const sides = EXECUTORS.map((executor, at) => {
-    const db = connect()
-    return {
-      ...executor,
-      db,
-      writes: createExecutorWrites(db),
-      executors: createExecutors(db),
-      // queues are short here: one goes through all stages of the search, the other has the last alone
-      claims: createClaims(db, at === 0 ? [0, 2] : []),
-    }
-  })
-  for (const name of PIPELINES) insertPipeline(apiDb, name)
-  const rows = readerDb.prepare<[], { id: string; status: string; error: string; holds: number }>(
+  const writer = openForTest(t, path, 'write')
+  for (const name of PIPELINES) insertPipeline(writer, name)
+  const reader = openForTest(t, path, 'read')
+  const reasons = createWaitReasons(reader)
+  const runs = createRuns(reader)
+  const api = openSideProcess(t, path, [])
+  const sides = EXECUTORS.map((executor, at) => ({
+    ...executor,
+    // queues are short here: one goes through all stages of the search, the other has the last alone
+    process: openSideProcess(t, path, at === 0 ? [0, 2] : []),
+  }))
+  const rows = reader.prepare<[], { id: string; status: string; error: string; holds: number }>(
     `select id, status, error_message as error, held_group is not null as holds from runs order by seq`,
   )
   let model: Model
@@ -118,71 +130,60 @@ function openSystem(t: TestContext) {
 
   return { reset, execute, compare, drain }
 
-  function reset(settings: readonly Settings[]): void {
-    apiDb.exec('delete from runs; delete from executors')
+  async function reset(settings: readonly Settings[]): Promise<void> {
+    await api.ask('clear')
     model = { now: 1_000, pipelines: [], executors: [], runs: [] }
-    settings.forEach((to, at) => set(at, to))
+    for (const [at, to] of settings.entries()) await set(at, to)
     for (const { id, labels, capacity } of EXECUTORS)
       model.executors.push({ id, labels: [...labels], capacity, isAlive: false })
-    start(0)
-    start(1)
+    await start(0)
+    await start(1)
   }
 
-  function set(at: number, to: Settings): void {
+  async function set(at: number, to: Settings): Promise<void> {
     const id = PIPELINES[at] as string
     const isPaused = model.pipelines[at]?.isPaused ?? false
     const next: ModelPipeline = { id, isPaused, ...to, labels: [...to.labels] }
     if (next.mode !== 'group') next.cancelsRunning = false
     model.pipelines[at] = next
-    pipelines.upsert(
+    const { labels, maxInFlight } = next
+    await api.ask(
+      'setPipeline',
       {
-        ...{
-          name: id,
-          content: '',
-          contentType: 'ts',
-          driver: 'native',
-          program: '',
-          sourceMap: '',
-        },
-        concurrency: {
-          mode: next.mode,
-          template: next.mode === 'group' ? 'x' : '',
-          cancelsRunning: next.cancelsRunning,
-        },
+        ...{ name: id, content: '', contentType: 'ts', driver: 'native' },
+        ...{ program: '', sourceMap: '', labels, maxInFlight },
+        concurrency: ruleOf(next),
         priority: (['low', 'normal', 'high'] as const)[next.priority + 1],
-        labels: next.labels,
-        maxInFlight: next.maxInFlight,
       },
       id,
       model.now,
     )
-    pipelines.setPaused(id, isPaused, model.now)
+    await pause(at, isPaused)
   }
 
-  function start(at: number): void {
-    const { executors, id, labels, capacity } = sides[at] as (typeof sides)[number]
+  async function start(at: number): Promise<void> {
+    const { process, id, labels, capacity } = sides[at] as (typeof sides)[number]
     const executor = model.executors[at]
     if (!executor || executor.isAlive) return
     executor.isAlive = true
     const row = { id, labels, capacity, pid: 1, host: 'test' }
-    executors.register(row, model.now, model.now + LEASE)
+    await process.ask('register', row, model.now, model.now + LEASE)
   }
 
-  function execute(command: Command): void {
+  async function execute(command: Command): Promise<void> {
     switch (command.type) {
       case 'trigger':
-        for (let at = 0; at <= command.times; at++) trigger(command)
+        for (let at = 0; at <= command.times; at++) await trigger(command)
         return
       case 'claim':
-        return void claimSome(command.e, command.limit + 1)
+        return void (await claimSome(command.e, command.limit + 1))
       case 'set':
         return set(command.p, command.to)
       case 'pause':
         return pause(command.p, command.on)
       case 'kill':
-        kill(command.e)
-        if (command.isRestarted) start(command.e)
-        return
+        await kill(command.e, command.isHard)
+        return command.isRestarted ? start(command.e) : undefined
       case 'start':
         return start(command.e)
       case 'tick':
@@ -190,114 +191,135 @@ function openSystem(t: TestContext) {
         return
       case 'stop':
         return stop(command.pick)
+      case 'resolve':
+        return resolve(command)
       case 'finish':
       case 'hand_over':
       case 'record':
       case 'release':
+      case 'gate':
         return byOwner(command)
     }
   }
 
-  function pause(at: number, on: boolean): void {
+  async function pause(at: number, isPaused: boolean): Promise<void> {
     const one = model.pipelines[at] as ModelPipeline
-    one.isPaused = on
-    api.setPaused({ id: one.id, isPaused: on, now: model.now })
+    one.isPaused = isPaused
+    await api.ask('setPaused', { id: one.id, isPaused, now: model.now })
   }
 
-  function kill(at: number): void {
-    const { id, executors } = sides[at] as (typeof sides)[number]
+  /** Its supervisor says that it has died. */
+  async function kill(at: number, isHard: boolean): Promise<void> {
+    const { id, process } = sides[at] as (typeof sides)[number]
+    if (isHard) await process.kill()
     for (const run of runsOf(model, id)) run.lease = 'dead'
     for (const executor of model.executors) if (executor.id === id) executor.isAlive = false
-    executors.expire(id, model.now)
+    await api.ask('expire', id, model.now)
   }
 
-  function trigger({ p, arg }: { p: number; arg: number }): void {
+  async function trigger({ p, arg }: { p: number; arg: number }): Promise<void> {
     const one = model.pipelines[p] as ModelPipeline
     const id = `r${number++}`
-    const { mode, cancelsRunning } = one
-    const admission = api.admitRun(
-      {
-        run: {
-          ...{ id, pipelineId: one.id, triggerType: 'manual', triggeredBy: '', requestId: '' },
-          triggerInput: {},
-        },
-        resolved: {
-          rule: { mode, template: mode === 'group' ? 'x' : '', cancelsRunning },
-          group: groupOf(one, `g${arg}`),
-        },
-        maxQueueSize: 1_000,
-        now: model.now,
+    const outcome = await api.ask('admit', {
+      run: {
+        ...{ id, pipelineId: one.id, triggerType: 'manual', triggeredBy: '', requestId: '' },
+        triggerInput: {},
       },
-      new Map(),
-    )
+      resolved: { rule: ruleOf(one), group: groupOf(one, `g${arg}`) },
+      ...{ maxQueueSize: 1_000, now: model.now },
+    })
     const isAccepted = admit(model, one, `g${arg}`, id)
-    assert.equal(admission.outcome, isAccepted ? 'accepted' : 'paused')
+    assert.equal(outcome, isAccepted ? 'accepted' : 'paused')
   }
 
-  function claimSome(at: number, most: number): string[] {
-    const side = sides[at] as (typeof sides)[number]
+  async function claimSome(at: number, most: number): Promise<string[]> {
+    const { id: executorId, process, labels, capacity } = sides[at] as (typeof sides)[number]
     const executor = model.executors[at]
-    const own = runsOf(model, side.id)
+    const own = runsOf(model, executorId)
     // as in the claim loop
     if (!executor?.isAlive || own.some(({ deaths }) => deaths === 2)) return []
-    const limit = Math.min(most, side.capacity - own.length)
+    const limit = Math.min(most, capacity - own.length)
     if (limit <= 0) return []
-    const input = { now: model.now, labels: side.labels }
-    const isExpected = side.claims.hasClaimable(input)
-    const taken = side.db.transaction(() =>
-      side.claims.claim({
-        ...input,
-        ...{ executorId: side.id, limit, leaseTtlMs: LEASE, defaultDriver: 'native' },
-        isIdle: own.length === 0,
-      }),
-    )
-    const ids = taken.immediate()
+    const { ids, hasClaimable } = await process.ask('claim', {
+      ...{ executorId, labels, limit, leaseTtlMs: LEASE, defaultDriver: 'native' },
+      ...{ now: model.now, isIdle: own.length === 0 },
+    })
     assert.deepEqual(ids, claim(model, executor, limit))
-    assert.ok(isExpected || ids.length === 0, 'a look finds what a claim finds')
+    assert.ok(hasClaimable || ids.length === 0, 'a look finds what a claim finds')
     return ids
   }
 
-  function stop(pick: number): void {
-    const active = model.runs.filter((run) => isActive(run))
-    const run = active[pick % Math.max(1, active.length)]
+  async function stop(pick: number): Promise<void> {
+    const run = pickFrom(model.runs.filter(isActive), pick)
     if (!run) return
-    api.stopRun({ runId: run.id, by: 'me', keep: KEEP_NOTHING, now: model.now }, new Map())
+    await api.ask('stop', { runId: run.id, by: 'me', keep: KEEP_NOTHING, now: model.now })
     if (run.status === 'queued') end(run, 'failed', 'Run stopped by user')
     else run.isStopping = true
   }
 
-  /** What the owner of a run does; one that has lost its lease can do nothing. */
-  function byOwner(command: OwnerCommand): void {
-    const { type, pick } = command
-    const owned = model.runs.filter(({ status, lease }) => status === 'running' && lease === 'open')
-    const run = owned[pick % Math.max(1, owned.length)]
-    if (!run) return
-    const { writes, db } = sides.find(({ id }) => id === run.owner) as (typeof sides)[number]
-    const claimed = { runId: run.id, attempt: runs.find(run.id)?.attempt ?? 0 }
-    const { now } = model
-    if (type === 'record') {
-      run.journal++
-      db.prepare(
-        "insert into journal (run_id, seq, attempt, kind, effect, at) values (?, ?, 1, 'result', 1, 1)",
-      ).run(run.id, run.journal)
-    } else if (type === 'hand_over') {
-      run.lease = 'given_up'
-      writes.handOver({ claim: claimed })
-    } else if (type === 'release') {
-      const { ms } = command
-      const waiting = { reason: 'driver unavailable', availableAt: now + ms }
-      assert.equal(writes.release({ claim: claimed, waiting, now }), !run.isStopping)
-      if (run.isStopping) return
-      Object.assign(run, { status: 'queued', availableAt: now + ms, owner: '' })
-      run.holds &&= run.journal > 0
-    } else finish(run, claimed, writes)
+  /** Somebody decides about a gate, also about one that waits for nobody any more. */
+  async function resolve({ pick, status }: { pick: number; status: 'approved' | 'rejected' }) {
+    const gates = model.runs.flatMap((run) => run.gates.map((gate) => ({ run, gate })))
+    const one = pickFrom(gates, pick)
+    if (!one) return
+    const resolution = { status, by: 'me', comment: '' }
+    const outcome = await api.ask('resolveGate', { id: one.gate.id, resolution, now: model.now })
+    assert.equal(outcome, resolveGate(model, one.run, one.gate, status))
   }
 
-  function finish(
-    run: ModelRun,
-    claimed: { runId: string; attempt: number },
-    writes: (typeof sides)[number]['writes'],
-  ): void {
+  /** What the owner of a run does; one that has lost its lease can do nothing. */
+  async function byOwner(command: OwnerCommand): Promise<void> {
+    const owned = model.runs.filter(({ status, lease }) => status === 'running' && lease === 'open')
+    const run = pickFrom(owned, command.pick)
+    if (!run) return
+    const { process } = sides.find(({ id }) => id === run.owner) as (typeof sides)[number]
+    const claimed = { runId: run.id, attempt: runs.find(run.id)?.attempt ?? 0 }
+    const owner = { run, process, claimed }
+    switch (command.type) {
+      case 'record':
+        return record(owner)
+      case 'hand_over':
+        run.lease = 'given_up'
+        await process.ask('handOver', { claim: claimed })
+        return
+      case 'release':
+        return release(owner, command.ms)
+      case 'gate':
+        return askForGate(owner, command.ms)
+      case 'finish':
+        return finish(owner)
+    }
+  }
+
+  async function record({ run, process, claimed }: Owner): Promise<void> {
+    await process.ask('record', claimed, ++run.journal)
+  }
+
+  async function release({ run, process, claimed }: Owner, ms: number): Promise<void> {
+    const waiting = { reason: 'driver unavailable', availableAt: model.now + ms }
+    const isReleased = await process.ask('release', { claim: claimed, waiting, now: model.now })
+    assert.equal(isReleased, !run.isStopping)
+    if (run.isStopping) return
+    Object.assign(run, { status: 'queued', availableAt: waiting.availableAt, owner: '' })
+    run.holds &&= run.journal > 0
+  }
+
+  async function askForGate(owner: Owner, timeoutMs: number | null): Promise<void> {
+    const { run, process, claimed } = owner
+    const { now } = model
+    await record(owner)
+    await process.ask('expireGates', { claim: claimed, now })
+    expireGates(run, now)
+    const number = run.gates.length + 1
+    const id = `${run.id}-${number}`
+    const gate = { id, number, name: id, message: '', approvers: [], timeoutMs }
+    const outcome = await process.ask('waitAtGate', claimed, gate, now)
+    assert.equal(outcome, run.isStopping ? 'stopping' : 'suspended')
+    const deadline = timeoutMs === null ? Infinity : now + timeoutMs
+    waitAtGate(run, { id, status: 'pending', deadline })
+  }
+
+  async function finish({ run, process, claimed }: Owner): Promise<void> {
     const { isStopping, supersededBy } = run
     const text = supersededBy === '' ? 'Run stopped by user' : `superseded by run ${supersededBy}`
     const outcome = isStopping
@@ -305,7 +327,7 @@ function openSystem(t: TestContext) {
       : ({ status: 'success' } as const)
     const openTasks = { status: 'aborted', errorMessage: '' } as const
     const input = { claim: claimed, outcome, openTasks, keep: KEEP_NOTHING, now: model.now }
-    assert.equal(writes.finish(input), 'ended')
+    assert.equal(await process.ask('finish', input), 'ended')
     end(run, outcome.status, isStopping ? text : '')
   }
 
@@ -326,9 +348,24 @@ function openSystem(t: TestContext) {
   }
 
   /** Executors take all that they can: nobody who is left may say that it is about to start. */
-  function drain(): void {
-    while (claimSome(0, 9).length + claimSome(1, 9).length > 0);
+  async function drain(): Promise<void> {
+    while ((await claimSome(0, 9)).length + (await claimSome(1, 9)).length > 0);
     for (const run of model.runs)
       if (run.status === 'queued') assert.notEqual(reasonOf(model, run), 'turn', run.id)
   }
+}
+
+/** A run that an executor has, and what speaks for that. */
+interface Owner {
+  run: ModelRun
+  process: SideProcess
+  claimed: Claim
+}
+
+function ruleOf({ mode, cancelsRunning }: ModelPipeline) {
+  return { mode, template: mode === 'group' ? 'x' : '', cancelsRunning }
+}
+
+function pickFrom<T>(list: readonly T[], pick: number): T | undefined {
+  return list[pick % Math.max(1, list.length)]
 }

@@ -7,7 +7,7 @@ import type { CliContext, CommandSpec } from '../command-spec.js'
 import { CONNECTION_FLAGS, toConnection, type Connection } from '../connection.js'
 import { readFollowEvents } from '../follow-events.js'
 import { printable, printableLines } from '../printable.js'
-import { readBytes } from '../read-text.js'
+import { readBytes } from '../../read-response.js'
 import { listTasks, runPath, runTexts } from '../remote-runs.js'
 import { writeTo } from '../write-to.js'
 

@@ -83,9 +83,9 @@ function listWarnings({ drivers, http, auth }: Config, kinds: Kinds): string[] {
           'the native driver runs steps on this machine without isolation: set only pipelines that you trust',
         ]
       : []),
-    ...(kinds.includes('api') && !isLoopback(http.host) && !auth.basic
+    ...(kinds.includes('api') && !isLoopback(http.host) && !auth.basic && !auth.oauth
       ? [
-          'no sign-in is set up: whoever reaches this address can run commands on this machine; see --basic-auth',
+          'no sign-in is set up: whoever reaches this address can run commands on this machine; see docs/auth.md',
         ]
       : []),
   ]

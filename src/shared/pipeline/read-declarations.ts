@@ -5,39 +5,47 @@ import {
   type Property,
   type SpreadElement,
 } from 'acorn'
-import { parseDeclarations, type InputDeclarations } from '../contract/inputs.js'
 import { invalidPipeline } from './invalid-pipeline.js'
 
-/** How deep a declaration is nested: inputs, input, choices. */
+/** How deep a declaration is nested: inputs, input, choices; schedules, schedule, inputs, value. */
 const MAX_DEPTH = 4
 
 /**
- * The `inputs` export of a module. It is read, not run: nothing of an author's runs outside of a
- * run's sandbox, so it has to be written out as literals.
+ * The exports of a module that have these names, as data. They are read, not run: nothing of an
+ * author's runs outside of a run's sandbox, so they have to be written out as literals.
  */
-export function readInputs(module: string): InputDeclarations {
-  const value = findValue(parseModule(module))
-  if (!value) throw notLiteral('inputs')
-  const declared = toData(value, 'inputs', 0)
-  return parseDeclarations(declared)
+export function readDeclarations<Name extends string>(
+  module: string,
+  names: readonly Name[],
+): Partial<Record<Name, unknown>> {
+  if (names.length === 0) return {}
+  const tree = parseModule(module, names)
+  const found = names.map((name): [Name, unknown] => {
+    const value = findValue(tree, name)
+    if (!value) throw notLiteral(name)
+    return [name, toData(value, name, 0)]
+  })
+  // the keys are the names
+  return Object.fromEntries(found) as Record<Name, unknown>
 }
 
-function parseModule(module: string): Tree {
+function parseModule(module: string, names: readonly string[]): Tree {
   try {
     return parse(module, { ecmaVersion: 'latest', sourceType: 'module' })
   } catch {
     // the compiler has accepted it, so that it can only be too much
-    throw invalidPipeline('inputs: the file is nested too deeply to be read for them')
+    const what = names.join(' and ')
+    throw invalidPipeline(`${what}: the file is nested too deeply to be read for them`)
   }
 }
 
 /** What the variable behind the export was declared with. */
-function findValue({ body }: Tree): Expression | undefined {
+function findValue({ body }: Tree, exportName: string): Expression | undefined {
   const specifiers = body.flatMap((node) =>
     node.type === 'ExportNamedDeclaration' ? node.specifiers : [],
   )
   const found = specifiers.find(
-    ({ exported }) => exported.type === 'Identifier' && exported.name === 'inputs',
+    ({ exported }) => exported.type === 'Identifier' && exported.name === exportName,
   )
   if (found?.local.type !== 'Identifier') return undefined
   const { name } = found.local
