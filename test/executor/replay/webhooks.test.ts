@@ -160,6 +160,23 @@ test('the first answer counts, while somebody waits for it, and only what HTTP a
   }
 })
 
+test('a body that is too large for the sandbox is an error there, and expressions see all of it', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+      ${show("webhookParams({ size: 'len(payload.text)', last: 'payload.last' })")}
+      try { http.request() } catch (error) { console.log(error.message) }`),
+  )
+  deliver(run, JSON.stringify({ text: 'x'.repeat(9 * 1_048_576), last: 'here' }))
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  const [params, error] = linesOf(run)
+  assert.equal(params, '{"size":"9437184","last":"here"}')
+  assert.match(
+    error ?? '',
+    /^http\.request: the result is larger than 8388608 bytes.*--sandbox-message-mb/,
+  )
+})
+
 test('a webhook that is no longer stored is an error, not an empty one', async (t) => {
   const run = await attempts.open(
     t,
