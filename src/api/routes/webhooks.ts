@@ -10,7 +10,12 @@ import { checkDeclaredLength, invalidBody, readBody } from '../request-body.js'
 import { pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireTaken } from '../wire/delivery.js'
-import { admitWebhook, newDelivery, type TakenWebhook } from '../webhooks/admit-webhook.js'
+import {
+  admitWebhook,
+  newDelivery,
+  withoutBody,
+  type TakenWebhook,
+} from '../webhooks/admit-webhook.js'
 import { awaitResponse } from '../webhooks/await-response.js'
 import { checkWebhooksFeature } from '../webhooks/check-feature.js'
 import { readWebhook, type Webhook } from '../webhooks/read-webhook.js'
@@ -106,11 +111,10 @@ function isTrusted(
 async function refuse(
   { writer, logger, now }: ApiContext,
   request: Request,
-  { event }: Webhook,
+  { event, signed: { body } }: Webhook,
 ): Promise<AppError> {
   const pipelineId = pathParam(request, 'id')
-  const body = new Uint8Array()
-  const delivery = newDelivery(request, { pipelineId, event, body }, now())
+  const delivery = withoutBody(newDelivery(request, { pipelineId, event, body }, now()))
   const reason = 'signature_invalid'
   await writer.write('refuseWebhook', { delivery, reason }, { isDurable: false })
   logger.warn({ pipelineId, provider: event.provider }, 'webhook with a wrong signature')

@@ -104,6 +104,10 @@ test('whoever does not sign as the pipeline wants is told nothing, and is on rec
     refused.map(({ outcome, reason, has_body }) => [outcome, reason, has_body]),
     Array.from({ length: 4 }, () => ['refused', 'signature_invalid', false]),
   )
+  assert.deepEqual(
+    refused.map(({ body_bytes: bytes }) => bytes),
+    [BODY.length + 1, BODY.length, BODY.length, BODY.length],
+  )
   assert.equal(api.runs.countQueued(10), 0)
   await api.call('POST', `/api/pipelines/${id}/pause`)
   assert.equal((await send(sign('github', 'wrong', BODY))).status, 401, 'not that it is paused')
@@ -349,6 +353,24 @@ test('with the feature off nothing of it is there', async (t) => {
     const { status, body } = await api.call(method, path, sent)
     assert.deepEqual([status, body['error']], [403, 'webhooks feature is not enabled'])
   }
+})
+
+test('a webhook gives no inputs: defaults count, and a pipeline that requires one takes none', async (t) => {
+  const content = (input: string) =>
+    `export const inputs = { env: ${input} }\nexport const pipeline = async () => {}`
+  const { api, send, list } = await start(
+    t,
+    {},
+    { content: content("{ type: 'string', default: 'a' }") },
+  )
+  const taken = await send()
+  const { body: run } = await api.call('GET', `/api/runs/${String(taken.body['run_id'])}/status`)
+  assert.deepEqual((run['trigger_input'] as Record<string, unknown>)['inputs'], { env: 'a' })
+  await api.set('p', { content: content("{ type: 'string', required: true }") })
+  const refused = await send()
+  assert.deepEqual([refused.status, refused.body['error']], [400, 'inputs.env: it is required'])
+  const [last] = await list()
+  assert.deepEqual([last?.['outcome'], last?.['reason']], ['refused', 'request_invalid'])
 })
 
 test('nobody waits for the answer of a run that has ended, or has no executor', async (t) => {

@@ -25,6 +25,7 @@ function deliver({ main }: TestRun, body = BODY, respondBy: number | null = null
   }
   createWebhookDeliveries(main).insert({
     ...{ id: 'd', pipelineId: 'p', event, body: Buffer.from(body), keepsBody: true },
+    bodyBytes: body.length,
     ...{ outcome: 'accepted', reason: '', runId: RUN, firstId: null, requestId: '' },
     ...{ receivedAt: 1, respondBy },
   })
@@ -244,7 +245,7 @@ test('old deliveries go, but not those that a run needs or that wait for room', 
   const deliveries = createWebhookDeliveries(main)
   const event = { provider: 'generic', eventType: '', method: 'POST', delivery: 'x' }
   const one = { pipelineId: 'p', event, body: Buffer.from('x'), keepsBody: true, reason: '' }
-  const more = { firstId: null, requestId: '', respondBy: null, runId: null }
+  const more = { bodyBytes: 1, firstId: null, requestId: '', respondBy: null, runId: null }
   for (const [id, outcome, receivedAt] of [
     ['old', 'accepted', 1],
     ['deferred', 'deferred', 1],
