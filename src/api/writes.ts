@@ -102,7 +102,7 @@ export function createOperations(db: Db) {
       if (driverConfig) secrets.upsert(driverConfig, now)
       pipelineWebhooks.set(pipeline.id, declarations.mayRespond, webhooks.provider)
       if (webhooks.secret === null) removeWebhookSecret(secrets, id)
-      if (webhooks.secret) secrets.upsert(webhooks.secret, now)
+      for (const secret of webhooks.secret ?? []) secrets.upsert(secret, now)
       return { outcome: 'stored', pipeline }
     },
 
@@ -269,8 +269,8 @@ export interface SetPipeline {
   webhooks: {
     /** The only provider that it takes webhooks of; empty: any. Undefined: as it is. */
     provider: string | undefined
-    /** What they are signed with. Null: nothing; undefined: as it is. */
-    secret: EncryptedSecret | null | undefined
+    /** What they are signed with, and were until now. Null: nothing; undefined: as it is. */
+    secret: EncryptedSecret[] | null | undefined
   }
   now: number
 }

@@ -120,9 +120,10 @@ interface Submission {
  * create or delete the pipeline meanwhile: then the writer stores nothing, and the next try knows.
  */
 async function store(
-  { pipelines, writer, secretKey, now, config }: ApiContext,
+  context: ApiContext,
   { name, body, contentType, program }: Submission,
 ): Promise<Pipeline> {
+  const { pipelines, writer, secretKey, now, config } = context
   const input = {
     name,
     content: body.content,
@@ -149,7 +150,7 @@ async function store(
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
       ...{ id, input, declarations, concurrency, secrets, driverConfig },
-      webhooks: toWebhooks(body, secretKey, id),
+      webhooks: toWebhooks(body, context, id),
       now: now(),
     }
     const result = await writer.write('setPipeline', set)

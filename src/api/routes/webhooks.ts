@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Request, Response } from 'express'
 import type { WebhookResponse } from '../../shared/contract/webhook-response.js'
 import { AppError, errorMessage } from '../../shared/errors.js'
-import { findWebhookSecret } from '../../shared/secrets/webhook-secret.js'
+import { listWebhookSecrets } from '../../shared/secrets/webhook-secret.js'
 import { limitBodyTime } from '../body-time.js'
 import { createByteBudget, type ByteBudget } from '../byte-budget.js'
 import type { ApiContext } from '../context.js'
@@ -10,7 +10,12 @@ import { checkDeclaredLength, invalidBody, readBody } from '../request-body.js'
 import { pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireTaken } from '../wire/delivery.js'
-import { admitWebhook, newDelivery, type TakenWebhook } from '../webhooks/admit-webhook.js'
+import {
+  admitWebhook,
+  newDelivery,
+  withoutBody,
+  type TakenWebhook,
+} from '../webhooks/admit-webhook.js'
 import { awaitResponse } from '../webhooks/await-response.js'
 import { checkWebhooksFeature } from '../webhooks/check-feature.js'
 import { readWebhook, type Webhook } from '../webhooks/read-webhook.js'
@@ -89,27 +94,27 @@ async function takeRoom(
 
 /** A pipeline that is not there, or has no secret, takes as long to refuse a webhook as any other. */
 function isTrusted(
-  { pipelineWebhooks, secrets, secretKey, config }: ApiContext,
+  { pipelineWebhooks, secrets, secretKey, config, now }: ApiContext,
   pipelineId: string,
   { provider, signed }: Webhook,
 ): boolean {
   const settings = pipelineWebhooks.find(pipelineId)
-  const secret = settings && findWebhookSecret(secrets, secretKey, pipelineId)
-  const isSigned = provider.isSigned(signed, secret ?? randomBytes(32).toString('hex'))
+  const known = settings ? listWebhookSecrets(secrets, secretKey, { pipelineId, now: now() }) : []
+  const tried = known.length > 0 ? known : [randomBytes(32).toString('hex')]
+  const isSigned = tried.map((secret) => provider.isSigned(signed, secret)).includes(true)
   const isWanted = settings && (settings.provider === '' || settings.provider === provider.name)
   if (!isWanted) return false
-  return secret === undefined ? config.webhooks.allowsUnsigned && !provider.needsSecret : isSigned
+  return known.length > 0 ? isSigned : config.webhooks.allowsUnsigned && !provider.needsSecret
 }
 
 /** Whether there is a pipeline and what it lacks is not told; its page shows it. */
 async function refuse(
   { writer, logger, now }: ApiContext,
   request: Request,
-  { event }: Webhook,
+  { event, signed: { body } }: Webhook,
 ): Promise<AppError> {
   const pipelineId = pathParam(request, 'id')
-  const body = new Uint8Array()
-  const delivery = newDelivery(request, { pipelineId, event, body }, now())
+  const delivery = withoutBody(newDelivery(request, { pipelineId, event, body }, now()))
   const reason = 'signature_invalid'
   await writer.write('refuseWebhook', { delivery, reason }, { isDurable: false })
   logger.warn({ pipelineId, provider: event.provider }, 'webhook with a wrong signature')

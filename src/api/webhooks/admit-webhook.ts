@@ -1,8 +1,9 @@
 import type { Request } from 'express'
 import { nanoid } from 'nanoid'
-import { resolveInputs } from '../../shared/contract/inputs.js'
+import { resolveInputs, type InputValue } from '../../shared/contract/inputs.js'
 import { NO_RULE } from '../../shared/contract/queue-rules.js'
 import { resolveGroup } from '../../shared/admission/concurrency-group.js'
+import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { newRunId } from '../../shared/ids.js'
 import type { WebhookInput } from '../../shared/contract/trigger-input.js'
@@ -42,18 +43,18 @@ export type TakenWebhook = { delivery: IncomingDelivery } & Extract<
 
 /**
  * Takes a webhook that somebody may send. Throws `server_stopping`, `pipeline_not_found`,
- * `request_invalid` (an input is required), `pipeline_paused` or `queue_full`; the last two are on record.
+ * `request_invalid` (an input is required), `pipeline_paused` or `queue_full`; the last three are on record.
  */
 export async function admitWebhook(
   context: ApiContext,
   request: Request,
   { pipelineId, event, body, ...how }: WebhookRequest,
 ): Promise<TakenWebhook> {
-  const { writer, config, pipelines, pipelineInputs, stopping } = context
+  const { writer, config, pipelines, stopping } = context
   const now = context.now()
   const { maxQueueSize } = config.queue
   const delivery = newDelivery(request, { pipelineId, event, body, ...how }, now)
-  const inputs = resolveInputs(pipelineInputs.find(pipelineId), {})
+  const inputs = await resolveOrRefuse(context, delivery)
   const triggerInput = toTriggerInput(delivery.event, inputs)
   const triggeredBy = how.triggeredBy ?? triggeredByOf(delivery.event)
   const run = {
@@ -87,6 +88,25 @@ export async function admitWebhook(
   }
 }
 
+/** A webhook gives a run no inputs: a pipeline that requires one takes none. */
+async function resolveOrRefuse(
+  { pipelineInputs, writer }: ApiContext,
+  delivery: IncomingDelivery,
+): Promise<Record<string, InputValue>> {
+  try {
+    return resolveInputs(pipelineInputs.find(delivery.pipelineId), {})
+  } catch (error) {
+    if (error instanceof AppError)
+      await writer.write('refuseWebhook', { delivery: withoutBody(delivery), reason: error.code })
+    throw error
+  }
+}
+
+/** As one is recorded whose body is not kept. */
+export function withoutBody(delivery: IncomingDelivery): IncomingDelivery {
+  return { ...delivery, body: new Uint8Array() }
+}
+
 /** A delivery about which nothing is decided yet. */
 export function newDelivery(
   request: Request,
@@ -95,7 +115,7 @@ export function newDelivery(
 ): IncomingDelivery {
   const id = nanoid()
   return {
-    ...{ id, pipelineId, event: { ...event, delivery: id }, body },
+    ...{ id, pipelineId, event: { ...event, delivery: id }, body, bodyBytes: body.length },
     firstId: how.firstId ?? null,
     requestId: idOf(request),
     receivedAt: now,

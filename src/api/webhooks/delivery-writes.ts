@@ -70,7 +70,7 @@ export function createDeliveryWrites(tables: Tables) {
       return record(delivery, 'queue_full', toQueueFull(capacity, now))
     },
 
-    /** Writes down a webhook that nobody has signed; its body is not kept. */
+    /** Writes down a webhook that cannot start anything; its body is not kept. */
     refuseWebhook({ delivery, reason }: RefuseWebhook): void {
       if (!pipelines.findRules(delivery.pipelineId)) return
       insert(delivery, { outcome: 'refused', reason, keepsBody: false, respondBy: null })

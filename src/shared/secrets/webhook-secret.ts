@@ -3,17 +3,26 @@ import { decryptSecret, encryptSecret } from './cipher.js'
 
 /** Reserved: see reserved.ts. */
 const KEY = 'webhook_secret'
+const PREVIOUS = 'webhook_secret_previous'
+
+/** How long the secret of before a change still counts: the provider is told the new one by hand. */
+const GRACE_MS = 24 * 3_600_000
 
 const scopeOf = (pipelineId: string): string => `pipeline/${pipelineId}`
 
-/** The secret that webhooks of a pipeline are signed with, as it is stored. */
+/** A new secret for webhooks of a pipeline, as it is stored, and the one that it replaces, if that is another. */
 export function encryptWebhookSecret(
   masterKey: Buffer,
   pipelineId: string,
-  value: string,
-): EncryptedSecret {
+  { value, replaced }: { value: string; replaced: string | undefined },
+): EncryptedSecret[] {
   const scope = scopeOf(pipelineId)
-  return { scope, key: KEY, encryptedValue: encryptSecret(masterKey, scope, KEY, value) }
+  const encrypt = (key: string, text: string): EncryptedSecret => ({
+    ...{ scope, key },
+    encryptedValue: encryptSecret(masterKey, scope, key, text),
+  })
+  const isChange = replaced !== undefined && replaced !== value
+  return [encrypt(KEY, value), ...(isChange ? [encrypt(PREVIOUS, replaced)] : [])]
 }
 
 /** Undefined: it has none. Throws `secret_undecryptable`. */
@@ -27,6 +36,19 @@ export function findWebhookSecret(
   return stored && decryptSecret(masterKey, scope, KEY, stored)
 }
 
+/** All that webhooks may be signed with at a time: for a while after a change there are two. */
+export function listWebhookSecrets(
+  secrets: Pick<Secrets, 'find' | 'findSince'>,
+  masterKey: Buffer,
+  { pipelineId, now }: { pipelineId: string; now: number },
+): string[] {
+  const current = findWebhookSecret(secrets, masterKey, pipelineId)
+  if (current === undefined) return []
+  const scope = scopeOf(pipelineId)
+  const stored = secrets.findSince(scope, PREVIOUS, now - GRACE_MS)
+  return stored ? [current, decryptSecret(masterKey, scope, PREVIOUS, stored)] : [current]
+}
+
 export function removeWebhookSecret(secrets: Pick<Secrets, 'remove'>, pipelineId: string): void {
-  secrets.remove(scopeOf(pipelineId), KEY)
+  for (const key of [KEY, PREVIOUS]) secrets.remove(scopeOf(pipelineId), key)
 }

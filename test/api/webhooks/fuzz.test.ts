@@ -6,7 +6,7 @@ import { startTestApi } from '../../helpers/api.js'
 import { sign } from '../../helpers/webhooks.js'
 
 /** How many webhooks; `npm run test:long` sets more. */
-const WEBHOOKS = Number(process.env['FUZZED_WEBHOOKS'] ?? 300)
+const WEBHOOKS = process.env['POCKETCI_TEST_LONG'] ? 5_000 : 300
 const SECRET = 'hush'
 
 const visible = fc.string({ unit: 'grapheme-ascii', maxLength: 60 }).map((text) => text.trim())

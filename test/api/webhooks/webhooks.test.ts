@@ -104,6 +104,10 @@ test('whoever does not sign as the pipeline wants is told nothing, and is on rec
     refused.map(({ outcome, reason, has_body }) => [outcome, reason, has_body]),
     Array.from({ length: 4 }, () => ['refused', 'signature_invalid', false]),
   )
+  assert.deepEqual(
+    refused.map(({ body_bytes: bytes }) => bytes),
+    [BODY.length + 1, BODY.length, BODY.length, BODY.length],
+  )
   assert.equal(api.runs.countQueued(10), 0)
   await api.call('POST', `/api/pipelines/${id}/pause`)
   assert.equal((await send(sign('github', 'wrong', BODY))).status, 401, 'not that it is paused')
@@ -140,14 +144,50 @@ test('the secret is set, kept, changed and taken away, and shown nowhere', async
   assert.equal((await send()).status, 202)
   const changed = await answer({ webhook_secret: 'other', secrets: { A: 'abcdefgh' } })
   assert.ok(!JSON.stringify(changed.body).includes('other'))
-  assert.equal((await send()).status, 401)
   assert.equal((await send(sign('github', 'other', BODY))).status, 202)
+  assert.equal((await send()).status, 202, 'the old one counts for a day')
+  await answer({ webhook_secret: 'other' })
+  assert.equal((await send()).status, 202, 'a set of the same changes nothing')
+  api.db
+    .prepare("update secrets set updated_at = updated_at - 86400000 where key like '%previous'")
+    .run()
+  assert.equal((await send()).status, 401)
+  await answer({ webhook_secret: 'third' })
+  assert.equal((await send(sign('github', 'other', BODY))).status, 202)
+  assert.equal((await send()).status, 401, 'not the one before that')
   await answer({ webhook_secret: '' })
   assert.equal((await send(sign('github', 'other', BODY))).status, 401)
   const stored = api.db.prepare('select hex(encrypted_value) from secrets').pluck().all()
   assert.ok(!stored.join().includes(Buffer.from('other').toString('hex').toUpperCase()))
+  assert.equal((await answer({ secrets: { A: 'abcdefgh' } })).status, 200, 'they are no keys of it')
   assert.equal((await answer({ webhook_provider: 'nobody' })).status, 400)
   assert.equal((await answer({ secrets: { webhook_secret: 'x' } })).status, 400)
+})
+
+test('webhooks need no password, and what was sent is shown to nobody without it', async (t) => {
+  const api = await startTestApi(t, { flags: { 'basic-auth': ['admin:secret'] } })
+  const authorization = `Basic ${Buffer.from('admin:secret').toString('base64')}`
+  const set = await api.fetch('/api/pipelines/p', {
+    method: 'PUT',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: JSON.stringify({ content: RESPONDS, webhook_secret: SECRET }),
+  })
+  const { id } = (await set.json()) as { id: string }
+  const headers = { ...sign('github', SECRET, BODY), origin: 'https://github.com' }
+  api.db.prepare('delete from executors').run()
+  const sent = await api.fetch(`/api/webhooks/${id}`, { method: 'POST', headers, body: BODY })
+  assert.equal(sent.status, 202)
+  const { delivery_id: delivery } = (await sent.json()) as { delivery_id: string }
+  const path = `/pipelines/${id}/deliveries`
+  for (const [method, where] of [
+    ['GET', `/api${path}`],
+    ['GET', `/api${path}/${delivery}`],
+    ['GET', `/api${path}/${delivery}/body`],
+    ['POST', `/api${path}/${delivery}/redeliver`],
+    ['POST', `${path}/${delivery}/redeliver`],
+    ['GET', path],
+  ] as const)
+    assert.equal((await api.call(method, where)).status, 401, where)
 })
 
 test('a delivery that is sent again starts nothing, however many come at once', async (t) => {
@@ -313,6 +353,24 @@ test('with the feature off nothing of it is there', async (t) => {
     const { status, body } = await api.call(method, path, sent)
     assert.deepEqual([status, body['error']], [403, 'webhooks feature is not enabled'])
   }
+})
+
+test('a webhook gives no inputs: defaults count, and a pipeline that requires one takes none', async (t) => {
+  const content = (input: string) =>
+    `export const inputs = { env: ${input} }\nexport const pipeline = async () => {}`
+  const { api, send, list } = await start(
+    t,
+    {},
+    { content: content("{ type: 'string', default: 'a' }") },
+  )
+  const taken = await send()
+  const { body: run } = await api.call('GET', `/api/runs/${String(taken.body['run_id'])}/status`)
+  assert.deepEqual((run['trigger_input'] as Record<string, unknown>)['inputs'], { env: 'a' })
+  await api.set('p', { content: content("{ type: 'string', required: true }") })
+  const refused = await send()
+  assert.deepEqual([refused.status, refused.body['error']], [400, 'inputs.env: it is required'])
+  const [last] = await list()
+  assert.deepEqual([last?.['outcome'], last?.['reason']], ['refused', 'request_invalid'])
 })
 
 test('nobody waits for the answer of a run that has ended, or has no executor', async (t) => {

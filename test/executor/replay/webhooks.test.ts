@@ -25,6 +25,7 @@ function deliver({ main }: TestRun, body = BODY, respondBy: number | null = null
   }
   createWebhookDeliveries(main).insert({
     ...{ id: 'd', pipelineId: 'p', event, body: Buffer.from(body), keepsBody: true },
+    bodyBytes: body.length,
     ...{ outcome: 'accepted', reason: '', runId: RUN, firstId: null, requestId: '' },
     ...{ receivedAt: 1, respondBy },
   })
@@ -160,6 +161,23 @@ test('the first answer counts, while somebody waits for it, and only what HTTP a
   }
 })
 
+test('a body that is too large for the sandbox is an error there, and expressions see all of it', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+      ${show("webhookParams({ size: 'len(payload.text)', last: 'payload.last' })")}
+      try { http.request() } catch (error) { console.log(error.message) }`),
+  )
+  deliver(run, JSON.stringify({ text: 'x'.repeat(9 * 1_048_576), last: 'here' }))
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  const [params, error] = linesOf(run)
+  assert.equal(params, '{"size":"9437184","last":"here"}')
+  assert.match(
+    error ?? '',
+    /^http\.request: the result is larger than 8388608 bytes.*--sandbox-message-mb/,
+  )
+})
+
 test('a webhook that is no longer stored is an error, not an empty one', async (t) => {
   const run = await attempts.open(
     t,
@@ -227,7 +245,7 @@ test('old deliveries go, but not those that a run needs or that wait for room', 
   const deliveries = createWebhookDeliveries(main)
   const event = { provider: 'generic', eventType: '', method: 'POST', delivery: 'x' }
   const one = { pipelineId: 'p', event, body: Buffer.from('x'), keepsBody: true, reason: '' }
-  const more = { firstId: null, requestId: '', respondBy: null, runId: null }
+  const more = { bodyBytes: 1, firstId: null, requestId: '', respondBy: null, runId: null }
   for (const [id, outcome, receivedAt] of [
     ['old', 'accepted', 1],
     ['deferred', 'deferred', 1],
