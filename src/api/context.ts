@@ -98,7 +98,11 @@ export function createContext(deps: ApiDeps) {
     users,
     tokens,
     auditLog: createAuditLog(reader),
-    audit: createAudit({ ...deps, retentionMs: deps.config.auth.auditRetentionMs }),
+    audit: createAudit({
+      ...deps,
+      rules: accessRules,
+      retentionMs: deps.config.auth.auditRetentionMs,
+    }),
     accessRules,
     policy: createPolicy({ ...deps.config.auth, rules: accessRules }),
     deviceLogins: createDeviceLogins(reader),

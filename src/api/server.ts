@@ -2,6 +2,7 @@ import express, { type Express } from 'express'
 import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
+import { checkHost } from './middleware/check-host.js'
 import { checkPath } from './middleware/check-path.js'
 import { errorHandler, notFound } from './middleware/errors.js'
 import { refuseCrossSite } from './middleware/refuse-cross-site.js'
@@ -79,7 +80,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
 
   app.use(requestId())
   app.use(accessLog(deps.logger))
-  app.use(securityHeaders())
+  app.use(securityHeaders({ isTlsOnly: context.signIn?.isSecure ?? false }))
+  app.use(checkHost(deps.config))
   app.use(checkPath())
   app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { PIPELINE, startTestApi } from '../../helpers/api.js'
 import { startPeopleApi } from '../../helpers/people.js'
+import { createUsers } from '../../../src/shared/db/users.js'
 import { insertPipeline } from '../../helpers/storage.js'
 
 const ACME = '"acme" in Organizations'
@@ -175,4 +176,51 @@ test('where nobody signs in nobody passes a rule', async (t) => {
     const list = await api.call('GET', '/api/pipelines', undefined, headers)
     assert.equal(list.body['total_items'], 0)
   }
+})
+
+test('a gate that names its approvers is resolved by them alone, under their name', async (t) => {
+  const { api, member, stranger, other } = await start(t)
+  const add = api.db.prepare(
+    `insert into gates (id, run_id, number, name, approvers, status, created_at)
+     values (?, ?, ?, 'g', ?, 'pending', 0)`,
+  )
+  const names = ['member@acme.example', 'github:member@acme.example', 'github:@nobody', 'someone']
+  for (const [at, name] of names.entries())
+    add.run(`gate-${at}`, other, at + 1, JSON.stringify([name]))
+  const approve = (as: Record<string, string>, at: number) =>
+    api.as(as, 'POST', `/api/gates/gate-${at}/approve`)
+  for (const at of names.keys()) assert.equal((await approve(stranger, at)).status, 403)
+  for (const at of [0, 1]) {
+    const { status, body } = await approve(member, at)
+    assert.deepEqual([status, body['approved_by']], [200, 'github:member@acme.example'])
+  }
+  for (const at of [2, 3]) assert.equal((await approve(member, at)).status, 403)
+})
+
+test('a nick name that looks like somebody’s id or address does not stand for them', async (t) => {
+  const { api, other } = await start(t)
+  const users = createUsers(api.db)
+  const mallory = api.add({ email: 'mallory@x' })
+  users.upsert(
+    {
+      ...{ provider: 'github', userId: 'mallory@x', email: 'mallory@x', name: 'owner@acme' },
+      ...{ nickName: '583231', avatarUrl: '', organizations: [], groups: [], rawData: {} },
+    },
+    0,
+  )
+  const add = api.db.prepare(
+    `insert into gates (id, run_id, number, name, approvers, status, created_at)
+     values (?, ?, ?, 'g', ?, 'pending', 0)`,
+  )
+  for (const [at, name] of [
+    'github:583231',
+    '583231',
+    'owner@acme',
+    'github:owner@acme',
+  ].entries()) {
+    add.run(`g${at}`, other, at + 1, JSON.stringify([name]))
+    assert.equal((await api.as(mallory, 'POST', `/api/gates/g${at}/approve`)).status, 403, name)
+  }
+  add.run('own', other, 9, '["github:@583231"]')
+  assert.equal((await api.as(mallory, 'POST', '/api/gates/own/approve')).status, 200)
 })
