@@ -6,6 +6,7 @@ import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
+import { createRunSearch } from '../shared/db/run-search.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets } from '../shared/db/secrets.js'
@@ -19,7 +20,7 @@ import type { Logger } from '../shared/logger.js'
 import type { CompiledPipeline } from '../shared/pipeline/program.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
-import type { Authorize } from '../shared/authorize.js'
+import { allowByScope, type Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
 import { createSignIn } from './auth/sign-in.js'
 import { createTokens } from '../shared/db/tokens.js'
@@ -73,10 +74,12 @@ export function createContext(deps: ApiDeps) {
   const signIn = createSignIn({ ...deps, users })
   return {
     ...deps,
+    authorize: deps.authorize ?? allowByScope,
     site: createSite(deps.assets, deps.config),
     timings: { ...TIMINGS, ...deps.timings },
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
+    runSearch: createRunSearch(reader),
     waitReasons: createWaitReasons(reader),
     keptVolumes: createKeptVolumes(reader),
     tasks: createTasks(reader),

@@ -1,5 +1,4 @@
 import express, { type Express } from 'express'
-import { allowByScope } from '../shared/authorize.js'
 import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
@@ -13,6 +12,7 @@ import { createRouteTable, type RouteTable } from './route-table.js'
 import { addAssetRoutes } from './routes/assets.js'
 import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
+import { addMcpRoutes } from './routes/mcp.js'
 import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
@@ -62,6 +62,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addDeviceLoginRoutes(table, context)
   addTokenRoutes(table, context)
   addSignInRoutes(table, context)
+  addMcpRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -79,7 +80,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
     access: createAccess(context),
-    authorize: deps.authorize ?? allowByScope,
+    authorize: context.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

@@ -23,7 +23,7 @@ import {
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
-const bodySchema = z.strictObject({
+export const pipelineBodySchema = z.strictObject({
   content: z.string().default(''),
   content_type: z.string().nullish(),
   ...driverFields,
@@ -32,32 +32,45 @@ const bodySchema = z.strictObject({
   ...queueFields,
   ...laterFields,
 })
-type Body = z.infer<typeof bodySchema>
+type Body = z.infer<typeof pipelineBodySchema>
 
 /** Bodies that browsers' forms send bind nothing. */
 const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
 
 /** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
 export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, compile, logger } = context
+  const { bodyBytes } = context.config.limits
   route(
     'PUT',
     '/api/pipelines/:id',
     { action: 'pipeline.set', resource: { kind: 'pipeline', param: 'id' } },
     async (request, response) => {
-      const { bodyBytes } = config.limits
       const json = await readJsonBody(request, { maxBytes: bodyBytes, emptyTypes: FORM_TYPES })
       const name = pathParam(request, 'id')
       checkName('pipeline', name)
-      const body = parseBody(bodySchema, json ?? {})
-      const contentType = check(body, config)
-      const program = await compile(body.content, { contentType: contentType || 'ts' })
-      checkSchedules(program, config)
-      const pipeline = await store(context, { name, body, contentType, program })
-      logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+      const body = parseBody(pipelineBodySchema, json ?? {})
+      const pipeline = await setPipeline(context, name, body)
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
+}
+
+/**
+ * Creates a pipeline, or replaces the one of that name. Throws `pipeline_invalid`, or what is wrong with the
+ * fields, and then nothing has changed.
+ */
+export async function setPipeline(
+  context: ApiContext,
+  name: string,
+  body: Body,
+): Promise<Pipeline> {
+  const { config, compile, logger } = context
+  const contentType = check(body, config)
+  const program = await compile(body.content, { contentType: contentType || 'ts' })
+  checkSchedules(program, config)
+  const pipeline = await store(context, { name, body, contentType, program })
+  logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+  return pipeline
 }
 
 /** Answers the content type. Throws what is wrong with the fields; nothing is compiled yet. */
