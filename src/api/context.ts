@@ -1,3 +1,4 @@
+import { createAccessRules } from '../shared/db/access-rules.js'
 import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
@@ -20,8 +21,11 @@ import type { Logger } from '../shared/logger.js'
 import type { CompiledPipeline } from '../shared/pipeline/program.js'
 import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
-import { allowByScope, type Authorize } from '../shared/authorize.js'
+import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
+import { createAuditLog } from '../shared/db/audit-log.js'
+import { createAudit } from './auth/audit.js'
+import { createPolicy } from './auth/policy.js'
 import { createSignIn } from './auth/sign-in.js'
 import { createTokens } from '../shared/db/tokens.js'
 import { createDeviceLogins } from '../shared/db/device-logins.js'
@@ -48,7 +52,7 @@ export interface ApiDeps {
   stopping: AbortSignal
   /** Aborts: end all streams. */
   closing: AbortSignal
-  /** Default: everybody may do everything. */
+  /** In place of the policy. */
   authorize?: Authorize
   timings?: Partial<Timings>
 }
@@ -70,11 +74,12 @@ export type ApiContext = ReturnType<typeof createContext>
 export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
   const users = createUsers(reader)
+  const accessRules = createAccessRules(reader)
+  const policy = createPolicy({ ...deps.config.auth, rules: accessRules })
   const tokens = createTokens(reader)
   const signIn = createSignIn({ ...deps, users })
   return {
     ...deps,
-    authorize: deps.authorize ?? allowByScope,
     site: createSite(deps.assets, deps.config),
     timings: { ...TIMINGS, ...deps.timings },
     pipelines: createPipelines(reader),
@@ -91,6 +96,11 @@ export function createContext(deps: ApiDeps) {
     shareLinks: createShareLinks(reader),
     users,
     tokens,
+    auditLog: createAuditLog(reader),
+    audit: createAudit({ ...deps, retentionMs: deps.config.auth.auditRetentionMs }),
+    accessRules,
+    policy,
+    authorize: deps.authorize ?? policy.authorize,
     deviceLogins: createDeviceLogins(reader),
     signIn,
     tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),

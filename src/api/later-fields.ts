@@ -8,7 +8,6 @@ import { AppError } from '../shared/errors.js'
  */
 export const laterFields = {
   webhook_secret: z.string().nullish(),
-  rbac_expression: z.string().nullish(),
 } as const
 
 type LaterFields = z.infer<z.ZodObject<typeof laterFields>>
@@ -18,7 +17,6 @@ export function checkLaterFields(body: LaterFields, features: readonly Feature[]
   if (body.webhook_secret && !features.includes('webhooks'))
     throw new AppError('request_invalid', 'webhooks feature is not enabled')
   if (body.webhook_secret) throw later('webhook_secret', 'webhooks')
-  if (body.rbac_expression) throw later('rbac_expression', 'sign-in and permissions')
 }
 
 function later(field: string, what: string): AppError {

@@ -42,6 +42,8 @@ const ROUTES: Record<string, Action> = {
   'POST /api/runs/:run_id/share': 'run.share',
   'GET /api/runs/:run_id/shares': 'run.share',
   'DELETE /api/runs/:run_id/shares/:share_id': 'run.share',
+  'GET /api/audit': 'audit.read',
+  'GET /api/audit/export': 'audit.read',
   'POST /api/tokens': 'token.manage',
   'GET /api/tokens': 'token.manage',
   'DELETE /api/tokens/:token_id': 'token.manage',

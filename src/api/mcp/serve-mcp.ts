@@ -12,6 +12,7 @@ import { AppError } from '../../shared/errors.js'
 import type { ApiContext } from '../context.js'
 import { actorOf } from '../route-table.js'
 import type { Tool, ToolCall } from './tool.js'
+import { auditTools } from './tools/audit-tools.js'
 import { changeTools } from './tools/change-tools.js'
 import { failureTools } from './tools/failure-tools.js'
 import { pipelineTools } from './tools/pipeline-tools.js'
@@ -25,6 +26,7 @@ const TOOLS: readonly Tool[] = [
   ...failureTools,
   ...searchTools,
   ...pipelineTools,
+  ...auditTools,
   ...changeTools,
 ]
 

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Action, Resource } from '../../shared/authorize.js'
 import { AppError } from '../../shared/errors.js'
 import type { ApiContext } from '../context.js'
+import { actorOf } from '../route-table.js'
 import { parseArguments } from './tool-input.js'
 
 /** What a call has besides its arguments. */
@@ -68,9 +69,12 @@ export function defineTool<Input>(options: ToolOptions<Input>): Tool {
     async call(call, args) {
       const { context, request } = call
       const given = parseArguments(input, args)
-      const { actor = { kind: 'anonymous' } } = request
-      const reason = context.authorize(actor, action, resource(given))
-      if (reason !== undefined) throw new AppError('access_denied', reason)
+      const asked = resource(given)
+      const reason = context.authorize(actorOf(request), action, asked)
+      if (reason !== undefined) {
+        context.audit.deny(request, { action, resource: asked, details: { reason } })
+        throw new AppError('access_denied', reason)
+      }
       return toResult(await run(call, given))
     },
   }

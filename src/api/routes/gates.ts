@@ -4,6 +4,7 @@ import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates
 import type { Page, PageOf } from '../../shared/db/pipelines.js'
 import { AppError } from '../../shared/errors.js'
 import { isApprover, nameOf, UNKNOWN } from '../../shared/authorize.js'
+import { listGates } from '../auth/visible.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { parseBody, readFormBody, readJsonBody } from '../request-body.js'
@@ -24,7 +25,8 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
     async (request, response) => {
       const query = queryOf(request)
       const page = readPage(query)
-      const found = await readGates(context, { page, status: parseStatus(query.get('status')) })
+      const status = parseStatus(query.get('status'))
+      const found = await readGates(context, request, { page, status })
       sendJson(response, 200, {
         ...envelope(page, found),
         items: found.items.map((gate) => toWireGate(gate)),
@@ -73,13 +75,13 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
 /** A page of gates, newest first, of one status or of all. Throws `access_denied` when the feature is off. */
 export async function readGates(
   context: ApiContext,
+  request: Request,
   { page, status }: { page: Page; status: GateStatus | undefined },
 ): Promise<PageOf<Gate>> {
   checkFeature(context)
-  const { gates } = context
-  const listed = gates.list(page, status)
+  const listed = listGates(context, request, { status, page })
   const isStale = await expireOverdue(context, listed.items)
-  return isStale ? gates.list(page, status) : listed
+  return isStale ? listGates(context, request, { status, page }) : listed
 }
 
 /** All of a run, oldest first. Throws `access_denied` when the feature is off, or `run_not_found`. */
@@ -129,16 +131,22 @@ export async function resolveGate(
   { id, status, comment }: { id: string; status: 'approved' | 'rejected'; comment: string },
 ): Promise<Gate> {
   checkFeature(context)
-  const { gates, writer, logger, now } = context
+  const { gates, writer, audit, now } = context
   const actor = actorOf(request)
   const asked = gates.find(id)
-  if (asked && !isApprover(actor, asked.approvers))
+  if (asked && !isApprover(actor, asked.approvers)) {
+    const { pipelineId } = asked
+    audit.deny(request, { action: AUDIT[status], pipelineId, target: id })
     throw new AppError('access_denied', 'access denied: the gate names its approvers')
+  }
   const resolution = { status, by: nameOf(actor) || UNKNOWN, comment }
   const result = await writer.write('resolveGate', { id, resolution, now: now() })
   switch (result.outcome) {
     case 'resolved':
-      logger.info({ audit: AUDIT[status], gateId: id, runId: result.gate.runId }, 'audit')
+      await audit.record(request, {
+        ...{ action: AUDIT[status], pipelineId: result.gate.pipelineId, target: id },
+        details: { run: result.gate.runId },
+      })
       return result.gate
     case 'already':
       throw new AppError('gate_resolved', `gate is already ${result.status}`)

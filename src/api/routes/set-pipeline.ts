@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Request } from 'express'
 import { z } from 'zod'
 import type { Config } from '../../shared/config/config.js'
 import type { Pipeline } from '../../shared/db/pipelines.js'
@@ -11,7 +12,7 @@ import { checkName } from '../check-name.js'
 import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
 import {
@@ -20,6 +21,7 @@ import {
   toConcurrency,
   toQueueSettings,
 } from '../submitted-queue-rules.js'
+import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
@@ -30,6 +32,7 @@ export const pipelineBodySchema = z.strictObject({
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
+  rbac_expression: z.string().nullish(),
   ...laterFields,
 })
 type Body = z.infer<typeof pipelineBodySchema>
@@ -49,7 +52,7 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
       const name = pathParam(request, 'id')
       checkName('pipeline', name)
       const body = parseBody(pipelineBodySchema, json ?? {})
-      const pipeline = await setPipeline(context, name, body)
+      const pipeline = await setPipeline(context, request, { name, body })
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
@@ -61,15 +64,22 @@ export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext):
  */
 export async function setPipeline(
   context: ApiContext,
-  name: string,
-  body: Body,
+  request: Request,
+  { name, body }: { name: string; body: Body },
 ): Promise<Pipeline> {
-  const { config, compile, logger } = context
+  const { config, compile, pipelines, audit } = context
   const contentType = check(body, config)
+  checkSubmittedRule(body.rbac_expression, actorOf(request))
   const program = await compile(body.content, { contentType: contentType || 'ts' })
   checkSchedules(program, config)
+  const former = pipelines.findByName(name)?.rule ?? ''
   const pipeline = await store(context, { name, body, contentType, program })
-  logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+  const { id: pipelineId, rule } = pipeline
+  await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
+  if (rule !== former) {
+    const details = { from: former, to: rule }
+    await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
+  }
   return pipeline
 }
 
@@ -135,6 +145,7 @@ async function store(
     program: program.code,
     sourceMap: program.sourceMap,
     isResumeEnabled: body.resume_enabled ?? undefined,
+    rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
   const { inputs, schedules } = program

@@ -96,6 +96,7 @@ test('arguments that are no good are said to be, for every tool', async (t) => {
     ['get_pipeline', { pipeline: 'none' }, /^pipeline not found$/],
     ['list_schedules', { pipeline: '' }, /pipeline: /],
     ['list_gates', { status: 'open' }, /status: /],
+    ['list_audit_log', { since: 'yesterday' }, /^since: expected a time/],
     ['trigger_run', { pipeline: 'none' }, /^pipeline not found$/],
     ['trigger_run', { pipeline: 'p', inputs: { a: 1 } }, /inputs\.a: /],
     ['stop_run', { run_id: 'unknown' }, /^run not found$/],
@@ -182,6 +183,7 @@ test('a token sees and does what it is good for', async (t) => {
   const reader = await connect('ci:read')
   assert.deepEqual(await reader.toolNames(), READS)
   for (const [tool, args] of [
+    ['list_audit_log', {}],
     ['trigger_run', { pipeline: 'p' }],
     ['stop_run', { run_id: 'r' }],
     ['resume_run', { run_id: 'r' }],
@@ -239,6 +241,6 @@ test('every tool asks the policy about what its arguments name', async (t) => {
     assert.deepEqual(asked.at(-1), wanted, tool)
   }
   const unasked = (await mcp.toolNames()).filter((name) => !cases.some(([tool]) => tool === name))
-  assert.deepEqual(unasked, ['search_pipelines'])
+  assert.deepEqual(unasked, ['search_pipelines', 'list_audit_log'])
   assert.equal(api.table.listRoutes().find(({ path }) => path === '/mcp')?.action, 'server.read')
 })

@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import { nameOf } from '../../../shared/authorize.js'
 import { givenInputsSchema } from '../../../shared/contract/inputs.js'
 import { argsSchema } from '../../../shared/contract/trigger-args.js'
 import { checkName } from '../../check-name.js'
 import { getPipelineRef } from '../../context.js'
-import { actorOf } from '../../route-table.js'
 import { resolveGate } from '../../routes/gates.js'
 import { restartRun } from '../../routes/restart-runs.js'
 import { stopRun } from '../../routes/runs.js'
@@ -66,8 +64,7 @@ export const changeTools: Tool[] = [
     resource: ({ run_id: key }) => ({ kind: 'run', key }),
     effect: 'ends',
     async run({ context, request }, { run_id: id }) {
-      const status = await stopRun(context, id, nameOf(actorOf(request)))
-      context.logger.info({ audit: 'run.stop', runId: id }, 'audit')
+      const status = await stopRun(context, request, id)
       return { json: { run_id: id, status } }
     },
   }),
@@ -86,9 +83,7 @@ export const changeTools: Tool[] = [
     effect: 'adds',
     async run({ context, request }, { run_id: id, from }) {
       const step = typeof from === 'string' ? absolutePath(id, from) : (from ?? undefined)
-      await restartRun(context, { runId: id, by: nameOf(actorOf(request)), from: step })
-      const audit = step === undefined ? 'run.resume' : 'run.rerun'
-      context.logger.info({ audit, runId: id, from }, 'audit')
+      await restartRun(context, request, { runId: id, from: step })
       return { json: { run_id: id, status: 'resuming' } }
     },
   }),
@@ -122,9 +117,9 @@ export const changeTools: Tool[] = [
     action: 'pipeline.set',
     resource: ({ name: key }) => ({ kind: 'pipeline', key }),
     effect: 'ends',
-    async run({ context }, { name, ...body }) {
+    async run({ context, request }, { name, ...body }) {
       checkName('pipeline', name)
-      const pipeline = await setPipeline(context, name, body)
+      const pipeline = await setPipeline(context, request, { name, body })
       return { json: describePipelineBriefly(context, pipeline) }
     },
   }),

@@ -68,13 +68,13 @@ export const pipelineTools = [
     action: 'gate.list',
     resource: ({ run_id: key }) => (key ? { kind: 'run', key } : { kind: 'server' }),
     effect: 'reads',
-    async run({ context }, { run_id: id, status, ...pages }) {
+    async run({ context, request }, { run_id: id, status, ...pages }) {
       if (id) {
         const gates = (await readGatesOfRun(context, id)).filter((one) => hasStatus(one, status))
         return { json: { gates: clip(gates.map((gate) => toWireGate(gate))) } }
       }
       const page = toPage(pages)
-      const found = await readGates(context, { page, status: status ?? undefined })
+      const found = await readGates(context, request, { page, status: status ?? undefined })
       const items = clip(found.items.map((gate) => toWireGate(gate)))
       return { json: { ...envelope(page, found), items } }
     },

@@ -4,6 +4,7 @@ import type { Run } from '../../../shared/db/runs.js'
 import { AppError } from '../../../shared/errors.js'
 import { getPipelineRef, type ApiContext } from '../../context.js'
 import { envelope } from '../../read-page.js'
+import { actorOf } from '../../route-table.js'
 import { showRun } from '../../routes/runs.js'
 import { clipObject, clipText } from '../clip.js'
 import { defineTool, type ToolCall } from '../tool.js'
@@ -40,10 +41,12 @@ export const runTools = [
     action: 'run.list',
     resource: ({ pipeline: key }) => (key ? { kind: 'pipeline', key } : { kind: 'server' }),
     effect: 'reads',
-    run({ context }, { pipeline, status, ...pages }) {
+    run({ context, request }, { pipeline, status, ...pages }) {
       const page = toPage(pages)
       const pipelineId = pipeline ? getPipelineRef(context, pipeline).id : undefined
-      const found = context.runSearch.search({ pipelineId, status: status ?? undefined }, page)
+      const hidden = context.policy.hiddenRules(actorOf(request))
+      const wanted = { pipelineId, status: status ?? undefined, hidden }
+      const found = context.runSearch.search(wanted, page)
       const items = found.ids.flatMap((id) => {
         const run = context.runs.find(id)
         return run ? [summarizeRun(context, run)] : []

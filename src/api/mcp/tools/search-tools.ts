@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Task } from '../../../shared/db/tasks.js'
 import { AppError } from '../../../shared/errors.js'
+import { listPipelines } from '../../auth/visible.js'
 import { getPipelineRef, type ApiContext } from '../../context.js'
 import { envelope } from '../../read-page.js'
 import { toWirePayload } from '../../wire/task.js'
@@ -55,9 +56,9 @@ export const searchTools = [
     action: 'pipeline.list',
     resource: () => ({ kind: 'server' }),
     effect: 'reads',
-    run({ context }, { query, ...pages }) {
+    run({ context, request }, { query, ...pages }) {
       const page = toPage(pages)
-      const found = context.pipelines.list(query, page)
+      const found = listPipelines(context, request, { search: query, page })
       const items = found.items.flatMap(({ id }) => {
         const pipeline = context.pipelines.find(id)
         return pipeline ? [describePipelineBriefly(context, pipeline)] : []
