@@ -14,6 +14,7 @@ import { addAssetRoutes } from './routes/assets.js'
 import { addAuditRoutes } from './routes/audit.js'
 import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
+import { addMcpRoutes } from './routes/mcp.js'
 import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
@@ -68,6 +69,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTokenRoutes(table, context)
   addAuditRoutes(table, context)
   addSignInRoutes(table, context)
+  addMcpRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -87,7 +89,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   table.mount(app, {
     access: createAccess(context),
     audit: context.audit,
-    authorize: deps.authorize ?? context.policy.authorize,
+    authorize: context.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

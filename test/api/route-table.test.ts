@@ -56,6 +56,8 @@ const ROUTES: Record<string, Action> = {
   'DELETE /api/tokens/:token_id': 'token.manage',
   'GET /share/:token/tasks': 'public',
   'GET /share/:token/logs': 'public',
+  'POST /mcp': 'server.read',
+  'POST /mcp/': 'server.read',
   'GET /': 'pipeline.list',
   'GET /pipelines/': 'pipeline.list',
   'GET /pipelines/:id/': 'pipeline.read',

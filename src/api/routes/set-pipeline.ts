@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Request } from 'express'
 import { z } from 'zod'
 import type { Config } from '../../shared/config/config.js'
 import type { Pipeline } from '../../shared/db/pipelines.js'
@@ -24,7 +25,7 @@ import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
-const bodySchema = z.strictObject({
+export const pipelineBodySchema = z.strictObject({
   content: z.string().default(''),
   content_type: z.string().nullish(),
   ...driverFields,
@@ -34,39 +35,52 @@ const bodySchema = z.strictObject({
   ...webhookFields,
   rbac_expression: z.string().nullish(),
 })
-type Body = z.infer<typeof bodySchema>
+type Body = z.infer<typeof pipelineBodySchema>
 
 /** Bodies that browsers' forms send bind nothing. */
 const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
 
 /** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
 export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, compile, pipelines, audit } = context
+  const { bodyBytes } = context.config.limits
   route(
     'PUT',
     '/api/pipelines/:id',
     { action: 'pipeline.set', resource: { kind: 'pipeline', param: 'id' } },
     async (request, response) => {
-      const { bodyBytes } = config.limits
       const json = await readJsonBody(request, { maxBytes: bodyBytes, emptyTypes: FORM_TYPES })
       const name = pathParam(request, 'id')
       checkName('pipeline', name)
-      const body = parseBody(bodySchema, json ?? {})
-      const contentType = check(body, config)
-      checkSubmittedRule(body.rbac_expression, actorOf(request))
-      const program = await compile(body.content, { contentType: contentType || 'ts' })
-      checkSchedules(program, config)
-      const former = pipelines.findByName(name)?.rule ?? ''
-      const pipeline = await store(context, { name, body, contentType, program })
-      const { id: pipelineId, rule } = pipeline
-      await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
-      if (rule !== former) {
-        const details = { from: former, to: rule }
-        await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
-      }
+      const body = parseBody(pipelineBodySchema, json ?? {})
+      const pipeline = await setPipeline(context, request, { name, body })
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
+}
+
+/**
+ * Creates a pipeline, or replaces the one of that name. Throws `pipeline_invalid`, or what is wrong with the
+ * fields, and then nothing has changed.
+ */
+export async function setPipeline(
+  context: ApiContext,
+  request: Request,
+  { name, body }: { name: string; body: Body },
+): Promise<Pipeline> {
+  const { config, compile, pipelines, audit } = context
+  const contentType = check(body, config)
+  checkSubmittedRule(body.rbac_expression, actorOf(request))
+  const program = await compile(body.content, { contentType: contentType || 'ts' })
+  checkSchedules(program, config)
+  const former = pipelines.findByName(name)?.rule ?? ''
+  const pipeline = await store(context, { name, body, contentType, program })
+  const { id: pipelineId, rule } = pipeline
+  await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
+  if (rule !== former) {
+    const details = { from: former, to: rule }
+    await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
+  }
+  return pipeline
 }
 
 /** Answers the content type. Throws what is wrong with the fields; nothing is compiled yet. */
