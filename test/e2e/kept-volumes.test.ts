@@ -214,5 +214,9 @@ function change({ storage }: TestServer, sql: string, ...values: string[]): void
 }
 
 function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : []
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // it is gone, or just now
+  }
 }
