@@ -1,3 +1,4 @@
+import { createAccessRules } from '../shared/db/access-rules.js'
 import { createExecutors } from '../shared/db/executors.js'
 import type { ChangeSignal } from '../shared/db/change-signal.js'
 import { createLogChunks } from '../shared/db/log-chunks.js'
@@ -8,6 +9,7 @@ import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
 import { createPipelineWebhooks } from '../shared/db/pipeline-webhooks.js'
 import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
+import { createRunSearch } from '../shared/db/run-search.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets } from '../shared/db/secrets.js'
@@ -23,6 +25,9 @@ import { openSpool } from '../shared/uploads/spool.js'
 import type { Assets } from './assets.js'
 import type { Authorize } from '../shared/authorize.js'
 import { createSite } from './pages/site.js'
+import { createAuditLog } from '../shared/db/audit-log.js'
+import { createAudit } from './auth/audit.js'
+import { createPolicy } from './auth/policy.js'
 import { createSignIn } from './auth/sign-in.js'
 import { createTokens } from '../shared/db/tokens.js'
 import { createDeviceLogins } from '../shared/db/device-logins.js'
@@ -49,7 +54,7 @@ export interface ApiDeps {
   stopping: AbortSignal
   /** Aborts: end all streams. */
   closing: AbortSignal
-  /** Default: everybody may do everything. */
+  /** In place of the policy. */
   authorize?: Authorize
   timings?: Partial<Timings>
 }
@@ -71,6 +76,8 @@ export type ApiContext = ReturnType<typeof createContext>
 export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
   const users = createUsers(reader)
+  const accessRules = createAccessRules(reader)
+  const policy = createPolicy({ ...deps.config.auth, rules: accessRules })
   const tokens = createTokens(reader)
   const signIn = createSignIn({ ...deps, users })
   return {
@@ -79,6 +86,7 @@ export function createContext(deps: ApiDeps) {
     timings: { ...TIMINGS, ...deps.timings },
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
+    runSearch: createRunSearch(reader),
     waitReasons: createWaitReasons(reader),
     keptVolumes: createKeptVolumes(reader),
     tasks: createTasks(reader),
@@ -92,6 +100,15 @@ export function createContext(deps: ApiDeps) {
     shareLinks: createShareLinks(reader),
     users,
     tokens,
+    auditLog: createAuditLog(reader),
+    audit: createAudit({
+      ...deps,
+      rules: accessRules,
+      retentionMs: deps.config.auth.auditRetentionMs,
+    }),
+    accessRules,
+    policy,
+    authorize: deps.authorize ?? policy.authorize,
     deviceLogins: createDeviceLogins(reader),
     signIn,
     tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),

@@ -1,8 +1,9 @@
 import type { Express, Request, Response } from 'express'
-import { AppError } from '../shared/errors.js'
+import { AppError, hasCode } from '../shared/errors.js'
 import { limitBodyTime } from './body-time.js'
 import type { Action, Actor, Authorize, Resource } from '../shared/authorize.js'
 import type { Access } from './auth/access.js'
+import type { Audit } from './auth/audit.js'
 import { checkDeclaredLength } from './request-body.js'
 import { sendError } from './send.js'
 
@@ -34,6 +35,7 @@ export interface RouteTable {
 export interface MountOptions {
   access: Access
   authorize: Authorize
+  audit: Audit
   maxBodyBytes: number
 }
 
@@ -46,7 +48,7 @@ export function createRouteTable(): RouteTable {
 
     listRoutes: () => routes.map(({ handler: _handler, ...route }) => route),
 
-    mount(app, { access, authorize, maxBodyBytes }) {
+    mount(app, { access, authorize, audit, maxBodyBytes }) {
       const shapes = Map.groupBy(routes, ({ path }) => shapeOf(path))
       for (const [path, methods] of Map.groupBy(routes, (route) => route.path)) {
         const siblings = shapes.get(shapeOf(path)) ?? methods
@@ -57,18 +59,36 @@ export function createRouteTable(): RouteTable {
           if (!route?.limitsOwnBody) limitBodyTime(request, response)
           if (!route) return answerOther(request, response, allow)
           if (route.action !== 'public') {
-            const actor = await access.identify(request, response)
+            const actor = await identify(request, response, { access, audit })
             if (actor.kind === 'anonymous' && access.challenge)
               return access.challenge(request, response)
             request.actor = actor
           }
-          const reason = authorize(actorOf(request), route.action, resourceOf(route, request))
-          if (reason !== undefined) throw new AppError('access_denied', reason)
+          const resource = resourceOf(route, request)
+          const reason = authorize(actorOf(request), route.action, resource)
+          if (reason !== undefined) {
+            audit.deny(request, { action: route.action, resource, details: { reason } })
+            throw new AppError('access_denied', reason)
+          }
           if (!route.limitsOwnBody) checkDeclaredLength(request, maxBodyBytes)
           await route.handler(request, response)
         })
       }
     },
+  }
+}
+
+/** As access does; credentials that are no good are written down. */
+async function identify(
+  request: Request,
+  response: Response,
+  { access, audit }: Pick<MountOptions, 'access' | 'audit'>,
+): Promise<Actor> {
+  try {
+    return await access.identify(request, response)
+  } catch (error) {
+    if (hasCode(error, 'authentication_failed')) audit.deny(request, { action: 'auth.login' })
+    throw error
   }
 }
 

@@ -1,8 +1,8 @@
 import express, { type Express } from 'express'
-import { allowByScope } from '../shared/authorize.js'
 import { createAccess } from './auth/access.js'
 import { createContext, type ApiDeps } from './context.js'
 import { accessLog } from './middleware/access-log.js'
+import { checkHost } from './middleware/check-host.js'
 import { checkPath } from './middleware/check-path.js'
 import { errorHandler, notFound } from './middleware/errors.js'
 import { refuseCrossSite } from './middleware/refuse-cross-site.js'
@@ -11,8 +11,10 @@ import { securityHeaders } from './middleware/security-headers.js'
 import { errorPage } from './pages/error-page.js'
 import { createRouteTable, type RouteTable } from './route-table.js'
 import { addAssetRoutes } from './routes/assets.js'
+import { addAuditRoutes } from './routes/audit.js'
 import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
+import { addMcpRoutes } from './routes/mcp.js'
 import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
@@ -65,7 +67,9 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addSignOutRoutes(table, context)
   addDeviceLoginRoutes(table, context)
   addTokenRoutes(table, context)
+  addAuditRoutes(table, context)
   addSignInRoutes(table, context)
+  addMcpRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -78,12 +82,14 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
 
   app.use(requestId())
   app.use(accessLog(deps.logger))
-  app.use(securityHeaders())
+  app.use(securityHeaders({ isTlsOnly: context.signIn?.isSecure ?? false }))
+  app.use(checkHost(deps.config))
   app.use(checkPath())
   app.use(refuseCrossSite(context.signIn?.baseUrl))
   table.mount(app, {
     access: createAccess(context),
-    authorize: deps.authorize ?? allowByScope,
+    audit: context.audit,
+    authorize: context.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

@@ -29,6 +29,7 @@ export type Action =
   | 'gate.resolve'
   | 'server.read'
   | 'token.manage'
+  | 'audit.read'
   /** Probes, assets, share links, and webhooks, which are signed: not even sign-in guards them. */
   | 'public'
 
@@ -38,35 +39,6 @@ export type Resource =
 
 /** Decides before a handler runs; answers why not. That does not tell whether the resource is there. */
 export type Authorize = (actor: Actor, action: Action, resource: Resource) => string | undefined
-
-/** What a token needs for each action; `null`: nothing. */
-export const SCOPE_OF: Readonly<Record<Action, Scope | null>> = {
-  'pipeline.list': 'ci:read',
-  'pipeline.read': 'ci:read',
-  'pipeline.set': 'ci:write',
-  'pipeline.pause': 'ci:write',
-  'pipeline.delete': 'ci:write',
-  'pipeline.run': 'ci:run',
-  'run.list': 'ci:read',
-  'run.read': 'ci:read',
-  'run.stop': 'ci:run',
-  'run.resume': 'ci:run',
-  'run.retrigger': 'ci:run',
-  'run.share': 'ci:run',
-  'gate.list': 'ci:read',
-  'gate.resolve': 'ci:approve',
-  'server.read': 'ci:read',
-  'token.manage': 'ci:admin',
-  public: null,
-}
-
-/** Whoever has got past sign-in may do everything, and a token what it is good for. */
-export const allowByScope: Authorize = (actor, action) => {
-  const needed = SCOPE_OF[action]
-  const scopes = 'scopes' in actor ? actor.scopes : undefined
-  if (needed === null || !scopes || scopes.includes(needed)) return undefined
-  return `access denied: the token is not good for ${needed}`
-}
 
 /**
  * Whether a gate's list of approvers lets somebody resolve it: they are named as records name them, or

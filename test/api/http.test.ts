@@ -117,7 +117,7 @@ test('a client that never stops sending gets its 413 at once', async (t) => {
   const socket = connect(Number(port), hostname)
   t.after(() => socket.destroy())
   socket.write(
-    'PUT /api/pipelines/p HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+    'PUT /api/pipelines/p HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
   )
   const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
   const feed = (): void => {

@@ -105,7 +105,7 @@ const REFUSED: [what: string, body: Record<string, unknown>, text: string][] = [
   [
     'a permission',
     { content: PIPELINE, rbac_expression: 'true' },
-    'rbac_expression: sign-in and permissions are not available in this version yet; leave it out',
+    'pipeline RBAC expressions require OAuth authentication; basic auth cannot evaluate RBAC',
   ],
   [
     'a group without a name',

@@ -31,6 +31,6 @@ export interface AccessOptions {
 export function createAccess({ config, now, signIn, tokenReader }: AccessOptions): Access {
   const { basic } = config.auth
   if (basic) return createBasicAccess(basic, { tokenReader, now })
-  if (signIn) return createOauthAccess(signIn, { tokenReader, now })
+  if (signIn) return createOauthAccess(signIn, tokenReader)
   return { identify: () => ({ kind: 'anonymous' }) }
 }

@@ -1,3 +1,4 @@
+import { createAuditLog, type NewAuditEntry } from '../../shared/db/audit-log.js'
 import type { Db } from '../../shared/db/open.js'
 import { createRuns } from '../../shared/db/runs.js'
 import { createShareLinks, type ShareLink } from '../../shared/db/share-links.js'
@@ -13,6 +14,7 @@ export function createAuthOperations(db: Db) {
   const shareLinks = createShareLinks(db)
   const users = createUsers(db)
   const tokens = createTokens(db)
+  const auditLog = createAuditLog(db)
 
   return {
     /** Clears away those whose time is over, of all runs. */
@@ -39,6 +41,19 @@ export function createAuthOperations(db: Db) {
 
     signOut: ({ tokenHash }: { tokenHash: Uint8Array }): void => users.removeSession(tokenHash),
 
+    /** Adds an entry to the audit log; now and then what is too old goes. */
+    audit({
+      entry,
+      retentionMs,
+    }: {
+      entry: NewAuditEntry & { rule: string }
+      retentionMs: number
+    }): void {
+      const seq = auditLog.insert(entry)
+      if (seq % PRUNE_EVERY !== 0) return
+      auditLog.prune({ before: entry.at - retentionMs, keep: MAX_ENTRIES, limit: 2 * PRUNE_EVERY })
+    },
+
     /** Ends all sessions of a user, and the tokens of the command lines that it has signed in. */
     signOutEverywhere({ user }: { user: number }): void {
       users.removeSessions(user)
@@ -46,6 +61,10 @@ export function createAuthOperations(db: Db) {
     },
   }
 }
+
+/** Entries of the audit log: some hundreds of megabytes. */
+const MAX_ENTRIES = 1_000_000
+const PRUNE_EVERY = 100
 
 /** Of one user: browsers that people still use. */
 const MAX_SESSIONS = 50

@@ -16,7 +16,7 @@ export function createBasicAccess(
   const limit = createAttemptLimit({ now })
   return {
     async identify(request, response): Promise<Actor> {
-      const bearer = await identifyBearer(request, { tokenReader, limit })
+      const bearer = await identifyBearer(request, tokenReader)
       // those of a user that the server had before are nobody's
       if (bearer) return bearer.kind === 'basic' && bearer.user === user ? bearer : refuse(response)
       const given = readCredentials(request)

@@ -2,20 +2,15 @@ import type { Request } from 'express'
 import { AppError } from '../../shared/errors.js'
 import { redirect } from '../send.js'
 import type { Access } from './access.js'
-import { createAttemptLimit } from './attempt-limit.js'
 import { identifyBearer } from './bearer.js'
 import type { SignIn } from './sign-in.js'
 import type { TokenReader } from './tokens.js'
 
 /** A session's cookie, or a token in its place. Browsers are sent to the sign-in page. */
-export function createOauthAccess(
-  { sessions }: SignIn,
-  { tokenReader, now }: { tokenReader: TokenReader; now: () => number },
-): Access {
-  const limit = createAttemptLimit({ now })
+export function createOauthAccess({ sessions }: SignIn, tokenReader: TokenReader): Access {
   return {
     async identify(request) {
-      const bearer = await identifyBearer(request, { tokenReader, limit })
+      const bearer = await identifyBearer(request, tokenReader)
       if (bearer) return bearer
       const user = sessions.find(request)
       return user ? { kind: 'user', user } : { kind: 'anonymous' }

@@ -11,11 +11,14 @@ export function errorPage(site: Site): ErrorPage {
     if (!isPage || !request.headers.accept?.includes('text/html')) return undefined
     return renderPage({
       site: siteFor(site, actorOf(request)),
-      title: text,
+      title: status === 403 ? 'Access Denied' : text,
       crumbs: [{ text: 'Pipelines', href: '/pipelines/' }],
       children: (
         <section class="empty card">
-          <h1>{text}</h1>
+          <h1>{status === 403 ? 'Access Denied' : text}</h1>
+          {status === 403 && (
+            <p>You do not have permission to access this page. The server says: {text}.</p>
+          )}
           <p>
             Error {status}, request <code>{idOf(request)}</code>.
           </p>

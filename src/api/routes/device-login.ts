@@ -36,7 +36,7 @@ const BAD_CODE = 'Invalid or expired login code'
 
 /** Letting a command line in from a browser: it asks for a code, somebody approves it, it polls for its token. */
 export function addDeviceLoginRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { signIn, deviceLogins, writer, site, config, logger, now } = context
+  const { signIn, deviceLogins, writer, site, config, audit, now } = context
   if (!signIn) return
   const { sessions, baseUrl, providers } = signIn
   const begun = createAttemptLimit({ now, max: MAX_BEGUN })
@@ -80,7 +80,7 @@ export function addDeviceLoginRoutes({ route }: RouteTable, context: ApiContext)
     const approval = { codeHash: hashCode(code), user: user.id, now: now() }
     if (!(await writer.write('approveDeviceLogin', approval)))
       return sendText(response, 400, BAD_CODE)
-    logger.info({ audit: 'auth.cli_approve', user: user.id }, 'audit')
+    await audit.record(request, { action: 'auth.cli_approve', actor: { kind: 'user', user } })
     sendHtml(response, 200, renderApprovedPage(siteFor(site, { kind: 'user', user })))
   })
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { givenInputsSchema, type GivenInputs } from '../../shared/contract/inputs.js'
-import { nameOf } from '../../shared/authorize.js'
 import { isTerminal } from '../../shared/contract/statuses.js'
 import type { KeptVolumes } from '../../shared/db/kept-volumes.js'
 import type { Run } from '../../shared/db/runs.js'
+import { listPipelines } from '../auth/visible.js'
 import { getPipelineRef, getRun, type ApiContext } from '../context.js'
 import { AppError } from '../../shared/errors.js'
 import { renderPipelinePage } from '../pages/pipeline-page.js'
@@ -17,6 +17,7 @@ import { readPage } from '../read-page.js'
 import { parseBody, readFormBody } from '../request-body.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
 import { redirect, sendHtml } from '../send.js'
+import { setPaused } from './pipelines.js'
 import { restartRun, retrigger } from './restart-runs.js'
 import { stopRun } from './runs.js'
 import { createShareLink } from './share-links.js'
@@ -53,7 +54,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
       const query = queryOf(request)
       const page = readPage(query)
       const search = query.get('q') ?? ''
-      const { items, totalItems } = pipelines.list(search, page)
+      const { items, totalItems } = listPipelines(context, request, { search, page })
       const withRuns = items.map((item) => ({
         ...item,
         latestRun: runs.findLatest(item.id),
@@ -101,7 +102,6 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
 }
 
 function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
-  const { writer, now } = context
   route(
     'POST',
     '/pipelines/:id/trigger',
@@ -124,7 +124,7 @@ function addPipelineForms({ route }: RouteTable, context: ApiContext): void {
       { action: 'pipeline.pause', resource: PIPELINE },
       async (request, response) => {
         const { id } = getPipelineRef(context, pathParam(request, 'id'))
-        await writer.write('setPaused', { id, isPaused: verb === 'pause', now: now() })
+        await setPaused(context, request, { id, isPaused: verb === 'pause' })
         redirect(response, 303, `/pipelines/${id}/`)
       },
     )
@@ -148,7 +148,10 @@ function addScheduleForms({ route }: RouteTable, context: ApiContext): void {
         const schedule = context.schedules.find(pathParam(request, 'schedule_id'))
         if (schedule?.pipelineId !== id)
           throw new AppError('schedule_not_found', 'schedule not found')
-        await setScheduleEnabled(context, schedule.id, verb === 'unpause')
+        await setScheduleEnabled(context, request, {
+          id: schedule.id,
+          isEnabled: verb === 'unpause',
+        })
         redirect(response, 303, `/pipelines/${id}/`)
       },
     )
@@ -193,7 +196,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.resume', resource: RUN },
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
-      await restartRun(context, { runId: id, by: nameOf(actorOf(request)) })
+      await restartRun(context, request, { runId: id })
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )
@@ -206,7 +209,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
       const form = await readFormBody(request, context.config.limits.bodyBytes)
       const { from } = parseBody(rerunFormSchema, Object.fromEntries(form))
       const { id } = getRun(context, pathParam(request, 'id'))
-      await restartRun(context, { runId: id, by: nameOf(actorOf(request)), from })
+      await restartRun(context, request, { runId: id, from })
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )
@@ -241,7 +244,7 @@ function addRunPages({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.stop', resource: RUN },
     async (request, response) => {
       const { id } = getRun(context, pathParam(request, 'id'))
-      await stopRun(context, id, nameOf(actorOf(request)))
+      await stopRun(context, request, id)
       redirect(response, 303, `/runs/${id}/tasks`)
     },
   )

@@ -1,7 +1,9 @@
+import type { Request } from 'express'
 import { AppError } from '../../shared/errors.js'
 import type { Pipeline, PipelineRef, PipelineSummary } from '../../shared/db/pipelines.js'
 import { nameOf } from '../../shared/authorize.js'
 import { openBodyStream } from '../body-stream.js'
+import { listPipelines } from '../auth/visible.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -11,7 +13,7 @@ import { showRun } from './runs.js'
 
 /** Listing, reading, pausing and deleting pipelines. */
 export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { pipelines, runs, writer, now, logger } = context
+  const { pipelines, runs, audit } = context
   const resource = { kind: 'pipeline', param: 'id' } as const
 
   route(
@@ -21,7 +23,7 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
     async (request, response) => {
       const query = queryOf(request)
       const page = readPage(query)
-      const found = pipelines.list(query.get('q') ?? '', page)
+      const found = listPipelines(context, request, { search: query.get('q') ?? '', page })
       const { gone, write, end } = openBodyStream(response, { 'Content-Type': 'application/json' })
       await write(`${JSON.stringify(envelope(page, found)).slice(0, -1)},"items":[`)
       let separator = ''
@@ -60,9 +62,7 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
       async (request, response) => {
         const { id } = getPipelineRef(context, pathParam(request, 'id'))
         const isPaused = verb === 'pause'
-        if (!(await writer.write('setPaused', { id, isPaused, now: now() })))
-          throw new AppError('pipeline_not_found', 'pipeline not found')
-        logger.info({ audit: `pipeline.${verb}`, pipelineId: id }, 'audit')
+        await setPaused(context, request, { id, isPaused })
         sendJson(response, 200, { id, paused: isPaused, message: `pipeline ${verb}d` })
       },
     )
@@ -73,11 +73,27 @@ export function addPipelineRoutes({ route }: RouteTable, context: ApiContext): v
     { action: 'pipeline.delete', resource },
     async (request, response) => {
       const pipeline = getPipelineRef(context, pathParam(request, 'id'))
+      const rule = pipelines.findRule(pipeline.id)
       await removePipeline(context, pipeline, nameOf(actorOf(request)))
-      logger.info({ audit: 'pipeline.delete', pipelineId: pipeline.id }, 'audit')
+      const details = { name: pipeline.name }
+      await audit.record(request, {
+        ...{ action: 'pipeline.delete', pipelineId: pipeline.id, rule, details },
+      })
       response.status(204).end()
     },
   )
+}
+
+/** Lets a pipeline take no new runs, or take them again. Throws `pipeline_not_found`. */
+export async function setPaused(
+  { writer, audit, now }: ApiContext,
+  request: Request,
+  { id, isPaused }: { id: string; isPaused: boolean },
+): Promise<void> {
+  if (!(await writer.write('setPaused', { id, isPaused, now: now() })))
+    throw new AppError('pipeline_not_found', 'pipeline not found')
+  const action = isPaused ? 'pipeline.pause' : 'pipeline.unpause'
+  await audit.record(request, { action, pipelineId: id })
 }
 
 /** A page's pipelines as JSON; one source at a time is in memory. */

@@ -1,4 +1,5 @@
 import type { Run } from '../../shared/db/runs.js'
+import { listQueue } from '../auth/visible.js'
 import type { ApiContext } from '../context.js'
 import { readPage } from '../read-page.js'
 import { queryOf, type RouteTable } from '../route-table.js'
@@ -14,11 +15,12 @@ export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void
   })
   route('GET', '/api/queue', { action: 'run.list', resource: 'server' }, (request, response) => {
     const { perPage } = readPage(queryOf(request))
+    const { running, queued } = listQueue(context, request, perPage)
     sendJson(response, 200, {
-      running: runs.listRunning(perPage).map((run) => show(run)),
-      queued: runs.listQueued(perPage).map((run) => show(run)),
-      total_running: runs.countRunning(MAX_COUNT),
-      total_queued: runs.countQueued(MAX_COUNT),
+      running: running.items.map((run) => show(run)),
+      queued: queued.items.map((run) => show(run)),
+      total_running: running.totalItems,
+      total_queued: queued.totalItems,
       total_suspended: runs.countSuspended(),
       deferred_webhooks: deliveries.countDeferred(MAX_COUNT),
       capacity: executors.totalCapacity(now()),
@@ -30,5 +32,5 @@ export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void
   })
 }
 
-/** As much as the largest queue may hold. */
+/** Webhooks that wait are counted so far: as many as a server may be told to keep. */
 const MAX_COUNT = 1_000_000

@@ -23,7 +23,7 @@ const rerunSchema = z.strictObject({
 
 /** Doing a run again: from where it failed, from a step, or as a new run. */
 export function addRestartRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { config, logger } = context
+  const { config } = context
   const resource = { kind: 'run', param: 'run_id' } as const
 
   route(
@@ -32,9 +32,7 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     { action: 'run.resume', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      const by = nameOf(actorOf(request))
-      const hasVolumes = await restartRun(context, { runId, by })
-      logger.info({ audit: 'run.resume', runId }, 'audit')
+      const hasVolumes = await restartRun(context, request, { runId })
       sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
@@ -48,9 +46,7 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
       const body = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { from } = parseBody(rerunSchema, body ?? {})
       const step = typeof from === 'string' ? absolutePath(runId, from) : from
-      const by = nameOf(actorOf(request))
-      const hasVolumes = await restartRun(context, { runId, by, from: step })
-      logger.info({ audit: 'run.rerun', runId, from }, 'audit')
+      const hasVolumes = await restartRun(context, request, { runId, from: step })
       sendJson(response, 200, toAnswer(runId, hasVolumes))
     },
   )
@@ -62,7 +58,6 @@ export function addRestartRoutes({ route }: RouteTable, context: ApiContext): vo
     async (request, response) => {
       const from = getRun(context, pathParam(request, 'run_id'))
       const run = await retrigger(context, request, from)
-      logger.info({ audit: 'run.retrigger', runId: run.id, from: from.id }, 'audit')
       sendJson(response, 202, toWireTriggered(run))
     },
   )
@@ -80,9 +75,11 @@ function toAnswer(runId: string, hasVolumes: boolean) {
  */
 export async function restartRun(
   context: ApiContext,
-  { runId, by, from }: Pick<RestartRun, 'runId' | 'by' | 'from'>,
+  request: Request,
+  { runId, from }: Pick<RestartRun, 'runId' | 'from'>,
 ): Promise<boolean> {
-  const { config, writer, now, stopping } = context
+  const { config, writer, now, stopping, runs, audit } = context
+  const by = nameOf(actorOf(request))
   if (!config.features.includes('resume'))
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
@@ -92,6 +89,11 @@ export async function restartRun(
   faultPoint('api.run.restarted')
   switch (result.outcome) {
     case 'restarted':
+      await audit.record(request, {
+        action: from === undefined ? 'run.resume' : 'run.rerun',
+        ...{ pipelineId: runs.find(runId)?.pipelineId ?? '', target: runId },
+        ...(from !== undefined && { details: { from } }),
+      })
       return result.hasVolumes
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
@@ -120,7 +122,11 @@ export async function retrigger(context: ApiContext, request: Request, run: Run)
   checkDelivery(context, run)
   const { pipelineId, triggerInput: input } = run
   const { inputs = {} } = input
-  return await admitRun(context, request, { pipelineId, type: 'manual', input, inputs })
+  const again = await admitRun(context, request, { pipelineId, type: 'manual', input, inputs })
+  const details = { from: run.id }
+  const deed = { action: 'run.retrigger', pipelineId, target: again.id, details }
+  await context.audit.record(request, deed)
+  return again
 }
 
 /** A run that is done again reads its webhook again. */

@@ -1,6 +1,8 @@
+import type { Request } from 'express'
 import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { nameOf } from '../../shared/authorize.js'
+import { listRuns } from '../auth/visible.js'
 import { getRun, type ApiContext } from '../context.js'
 import { envelope, readPage } from '../read-page.js'
 import { actorOf, pathParam, queryOf, type RouteTable } from '../route-table.js'
@@ -9,12 +11,11 @@ import { toWireRun } from '../wire/run.js'
 
 /** Listing, reading and stopping runs. */
 export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { runs, logger } = context
   const resource = { kind: 'run', param: 'run_id' } as const
 
   route('GET', '/api/runs', { action: 'run.list', resource: 'server' }, (request, response) => {
     const page = readPage(queryOf(request))
-    const found = runs.list(page)
+    const found = listRuns(context, request, page)
     sendJson(response, 200, {
       ...envelope(page, found),
       items: found.items.map((run) => showRun(context, run)),
@@ -31,8 +32,7 @@ export function addRunRoutes({ route }: RouteTable, context: ApiContext): void {
     { action: 'run.stop', resource },
     async (request, response) => {
       const runId = pathParam(request, 'run_id')
-      const status = await stopRun(context, runId, nameOf(actorOf(request)))
-      logger.info({ audit: 'run.stop', runId }, 'audit')
+      const status = await stopRun(context, request, runId)
       sendJson(response, 200, { run_id: runId, status })
     },
   )
@@ -51,15 +51,19 @@ export function showRun(
  * `run_not_in_flight`.
  */
 export async function stopRun(
-  { config, writer, now }: ApiContext,
+  { config, writer, now, runs, audit }: ApiContext,
+  request: Request,
   runId: string,
-  by: string,
 ): Promise<'stopped' | 'stopping'> {
+  const by = nameOf(actorOf(request))
   const result = await writer.write('stopRun', { runId, by, keep: config.volumes, now: now() })
   switch (result) {
     case 'stopped':
-    case 'stopping':
+    case 'stopping': {
+      const pipelineId = runs.find(runId)?.pipelineId ?? ''
+      await audit.record(request, { action: 'run.stop', pipelineId, target: runId })
       return result
+    }
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')
     case 'ended':

@@ -1,3 +1,4 @@
+import type { Request } from 'express'
 import { z } from 'zod'
 import { AppError } from '../../shared/errors.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
@@ -33,7 +34,8 @@ export function addScheduleRoutes({ route }: RouteTable, context: ApiContext): v
     async (request, response) => {
       const json = await readJsonBody(request, { maxBytes: config.limits.bodyBytes })
       const { enabled } = parseBody(enabledSchema, json ?? {})
-      await setScheduleEnabled(context, pathParam(request, 'id'), enabled ?? false)
+      const id = pathParam(request, 'id')
+      await setScheduleEnabled(context, request, { id, isEnabled: enabled ?? false })
       sendJson(response, 200, { status: 'ok' })
     },
   )
@@ -41,14 +43,15 @@ export function addScheduleRoutes({ route }: RouteTable, context: ApiContext): v
 
 /** Throws `access_denied` or `schedule_not_found`, and then nothing has changed. */
 export async function setScheduleEnabled(
-  { config, writer, now, logger }: ApiContext,
-  id: string,
-  isEnabled: boolean,
+  { config, writer, schedules, now, audit }: ApiContext,
+  request: Request,
+  { id, isEnabled }: { id: string; isEnabled: boolean },
 ): Promise<void> {
   if (!config.features.includes('schedules'))
     throw new AppError('access_denied', 'schedules feature is not enabled')
   if (!(await writer.write('setScheduleEnabled', { id, isEnabled, now: now() })))
     throw new AppError('schedule_not_found', 'schedule not found')
-  const audit = isEnabled ? 'schedule.unpause' : 'schedule.pause'
-  logger.info({ audit, scheduleId: id }, 'audit')
+  const action = isEnabled ? 'schedule.unpause' : 'schedule.pause'
+  const pipelineId = schedules.find(id)?.pipelineId ?? ''
+  await audit.record(request, { action, pipelineId, target: id })
 }

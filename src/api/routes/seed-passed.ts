@@ -12,7 +12,7 @@ import { sendJson } from '../send.js'
  * queue: pause, limits and concurrency rules are about runs that execute something.
  */
 export function addSeedPassedRoute({ route }: RouteTable, context: ApiContext): void {
-  const { writer, now, logger } = context
+  const { writer, now, audit } = context
   route(
     'POST',
     '/api/pipelines/:id/jobs/:name/seed-passed',
@@ -26,7 +26,9 @@ export function addSeedPassedRoute({ route }: RouteTable, context: ApiContext): 
       const seed = { runId, pipelineId, job, by, requestId: idOf(request), now: now() }
       if (!(await writer.write('seedPassed', seed)))
         throw new AppError('pipeline_not_found', 'pipeline not found')
-      logger.info({ audit: 'job.seed-passed', pipelineId, job, runId }, 'audit')
+      await audit.record(request, {
+        ...{ action: 'job.seed-passed', pipelineId, target: runId, details: { job } },
+      })
       const message = 'job passed status seeded successfully'
       sendJson(response, 200, { pipeline_id: pipelineId, job, run_id: runId, message })
     },

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Request } from 'express'
 import { z } from 'zod'
 import type { Config } from '../../shared/config/config.js'
 import type { Pipeline } from '../../shared/db/pipelines.js'
@@ -8,10 +9,9 @@ import { pipelineIdOf } from '../../shared/ids.js'
 import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
 import { checkName } from '../check-name.js'
-import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
-import { pathParam, type RouteTable } from '../route-table.js'
+import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { checkDriver, driverFields, encryptSettings } from '../submitted-driver.js'
 import {
@@ -21,10 +21,11 @@ import {
   toQueueSettings,
 } from '../submitted-queue-rules.js'
 import { checkWebhookFields, toWebhooks, webhookFields } from '../submitted-webhooks.js'
+import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
-const bodySchema = z.strictObject({
+export const pipelineBodySchema = z.strictObject({
   content: z.string().default(''),
   content_type: z.string().nullish(),
   ...driverFields,
@@ -32,34 +33,54 @@ const bodySchema = z.strictObject({
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
   ...webhookFields,
-  ...laterFields,
+  rbac_expression: z.string().nullish(),
 })
-type Body = z.infer<typeof bodySchema>
+type Body = z.infer<typeof pipelineBodySchema>
 
 /** Bodies that browsers' forms send bind nothing. */
 const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
 
 /** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
 export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, compile, logger } = context
+  const { bodyBytes } = context.config.limits
   route(
     'PUT',
     '/api/pipelines/:id',
     { action: 'pipeline.set', resource: { kind: 'pipeline', param: 'id' } },
     async (request, response) => {
-      const { bodyBytes } = config.limits
       const json = await readJsonBody(request, { maxBytes: bodyBytes, emptyTypes: FORM_TYPES })
       const name = pathParam(request, 'id')
       checkName('pipeline', name)
-      const body = parseBody(bodySchema, json ?? {})
-      const contentType = check(body, config)
-      const program = await compile(body.content, { contentType: contentType || 'ts' })
-      checkSchedules(program, config)
-      const pipeline = await store(context, { name, body, contentType, program })
-      logger.info({ audit: 'pipeline.upsert', pipelineId: pipeline.id, name }, 'audit')
+      const body = parseBody(pipelineBodySchema, json ?? {})
+      const pipeline = await setPipeline(context, request, { name, body })
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
+}
+
+/**
+ * Creates a pipeline, or replaces the one of that name. Throws `pipeline_invalid`, or what is wrong with the
+ * fields, and then nothing has changed.
+ */
+export async function setPipeline(
+  context: ApiContext,
+  request: Request,
+  { name, body }: { name: string; body: Body },
+): Promise<Pipeline> {
+  const { config, compile, pipelines, audit } = context
+  const contentType = check(body, config)
+  checkSubmittedRule(body.rbac_expression, actorOf(request))
+  const program = await compile(body.content, { contentType: contentType || 'ts' })
+  checkSchedules(program, config)
+  const former = pipelines.findByName(name)?.rule ?? ''
+  const pipeline = await store(context, { name, body, contentType, program })
+  const { id: pipelineId, rule } = pipeline
+  await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
+  if (rule !== former) {
+    const details = { from: former, to: rule }
+    await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
+  }
+  return pipeline
 }
 
 /** Answers the content type. Throws what is wrong with the fields; nothing is compiled yet. */
@@ -72,7 +93,6 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
     throw new AppError('request_invalid', 'resume feature is not enabled')
   checkQueueFields(body)
   checkWebhookFields(body, config.features)
-  checkLaterFields(body)
   return contentType
 }
 
@@ -126,6 +146,7 @@ async function store(
     program: program.code,
     sourceMap: program.sourceMap,
     isResumeEnabled: body.resume_enabled ?? undefined,
+    rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
   const { inputs, schedules, mayRespond } = program

@@ -17,7 +17,7 @@ const bodySchema = z.strictObject({ expires_in: z.string().max(100).nullish() })
 
 /** Making links that show a run without sign-in, listing and revoking them. */
 export function addShareLinkRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { writer, shareLinks, logger, now } = context
+  const { writer, shareLinks, audit, now } = context
   const options = { action: 'run.share', resource: { kind: 'run', param: 'run_id' } } as const
 
   route('POST', '/api/runs/:run_id/share', options, async (request, response) => {
@@ -40,14 +40,16 @@ export function addShareLinkRoutes({ route }: RouteTable, context: ApiContext): 
     const [runId, id] = [pathParam(request, 'run_id'), pathParam(request, 'share_id')]
     if (!(await writer.write('removeShareLink', { runId, id })))
       throw new AppError('share_not_found', 'share link not found')
-    logger.info({ audit: 'run.unshare', runId, shareId: id }, 'audit')
+    const { pipelineId } = getRun(context, runId)
+    const details = { run: runId }
+    await audit.record(request, { action: 'run.unshare', pipelineId, target: id, details })
     response.status(204).end()
   })
 }
 
 /** A new link to a run and the path that opens it, which is told this once. */
 export async function createShareLink(
-  { writer, logger, now }: ApiContext,
+  { writer, runs, audit, now }: ApiContext,
   request: Request,
   { runId, lifeMs }: { runId: string; lifeMs: number },
 ): Promise<{ link: ShareLink; path: string }> {
@@ -58,7 +60,10 @@ export async function createShareLink(
   const result = await writer.write('addShareLink', { ...link, tokenHash: hashToken(token) })
   switch (result) {
     case 'added':
-      logger.info({ audit: 'run.share', runId, shareId: link.id }, 'audit')
+      await audit.record(request, {
+        ...{ action: 'run.share', target: link.id, details: { run: runId } },
+        pipelineId: runs.find(runId)?.pipelineId ?? '',
+      })
       return { link, path: `/share/${token}/tasks` }
     case 'not_found':
       throw new AppError('run_not_found', 'run not found')

@@ -86,7 +86,7 @@ async function begin(
 }
 
 async function complete(
-  { logger, now }: ApiContext,
+  { logger, audit, now }: ApiContext,
   { keys, sessions, isSecure }: SignIn,
   { provider, request, response }: Exchange,
 ): Promise<void> {
@@ -101,10 +101,11 @@ async function complete(
     const step = await runStrategy(provider, queryOf(request), underWay.state)
     if (step.outcome !== 'profile') throw new Error('the provider sent no code')
     const user = await sessions.begin(request, response, step.profile)
-    logger.info({ audit: 'auth.login', provider: provider.name, user: user.id }, 'audit')
+    await audit.record(request, { action: 'auth.login', actor: { kind: 'user', user } })
     redirect(response, 302, underWay.next)
   } catch (error) {
     logger.warn({ provider: provider.name, reason: errorMessage(error) }, 'a sign-in failed')
+    audit.deny(request, { action: 'auth.login', details: { provider: provider.name } })
     redirect(response, 302, '/auth/login?error=auth_failed')
   }
 }

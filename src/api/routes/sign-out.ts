@@ -7,7 +7,7 @@ const OPTIONS = { action: 'public', resource: 'server' } as const
 
 /** Who is signed in, and signing out: here, or wherever somebody has signed in. */
 export function addSignOutRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { signIn, site, logger } = context
+  const { signIn, site, audit } = context
   if (!signIn) return
   const { sessions } = signIn
 
@@ -34,7 +34,9 @@ export function addSignOutRoutes({ route }: RouteTable, context: ApiContext): vo
   })
 
   route('POST', '/auth/logout', OPTIONS, async (request, response) => {
+    const user = sessions.find(request)
     await sessions.end(request, response)
+    if (user) await audit.record(request, { action: 'auth.logout', actor: { kind: 'user', user } })
     redirect(response, 303, '/auth/login')
   })
 
@@ -42,7 +44,8 @@ export function addSignOutRoutes({ route }: RouteTable, context: ApiContext): vo
     const user = sessions.find(request)
     if (user) {
       await sessions.endAll(response, user)
-      logger.info({ audit: 'auth.logout_everywhere', user: user.id }, 'audit')
+      const actor = { kind: 'user', user } as const
+      await audit.record(request, { action: 'auth.logout_everywhere', actor })
     }
     redirect(response, 303, '/auth/login')
   })

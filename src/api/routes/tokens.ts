@@ -22,7 +22,7 @@ const bodySchema = z.strictObject({
 
 /** Everybody's own tokens: making, listing and revoking them. */
 export function addTokenRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { tokens, writer, config, logger, now } = context
+  const { tokens, writer, config, audit, now } = context
   const options = { action: 'token.manage', resource: 'server' } as const
 
   route('POST', '/api/tokens', options, async (request, response) => {
@@ -38,7 +38,8 @@ export function addTokenRoutes({ route }: RouteTable, context: ApiContext): void
     }
     if (!(await writer.write('addToken', token)))
       throw new AppError('token_limit', 'you have too many tokens: revoke some of them')
-    logger.info({ audit: 'token.create', tokenId: token.id, scopes }, 'audit')
+    const details = { name, scopes: token.scopes }
+    await audit.record(request, { action: 'token.create', target: token.id, details })
     sendJson(response, 200, { token: text, ...toWireToken({ ...token, lastUsedAt: null }) })
   })
 
@@ -53,7 +54,7 @@ export function addTokenRoutes({ route }: RouteTable, context: ApiContext): void
     const id = pathParam(request, 'token_id')
     if (!(await writer.write('removeToken', { owner: ownerOf(actorOf(request)), id })))
       throw new AppError('token_not_found', 'token not found')
-    logger.info({ audit: 'token.revoke', tokenId: id }, 'audit')
+    await audit.record(request, { action: 'token.revoke', target: id })
     response.status(204).end()
   })
 }

@@ -19,6 +19,7 @@ export function toWirePipeline(
     updated_at: formatTime(pipeline.updatedAt),
     resume_enabled: pipeline.isResumeEnabled,
     paused: pipeline.isPaused,
+    ...(pipeline.rule && { rbac_expression: pipeline.rule }),
     ...(concurrency.mode && { concurrency_mode: concurrency.mode }),
     ...(concurrency.template && { concurrency_group_template: concurrency.template }),
     ...(concurrency.cancelsRunning && { concurrency_cancel_running: true }),

@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command-spec.js'
+import { auditExportCommand, auditLsCommand } from './commands/audit.js'
 import { completionCommand } from './commands/completion.js'
 import { doctorCommand } from './commands/doctor.js'
 import { executeCommand } from './commands/execute.js'
@@ -91,6 +92,11 @@ export const COMMAND_TREE: readonly CommandNode[] = [
     name: 'token',
     summary: 'make, list and revoke tokens for programs',
     commands: [tokenCreateCommand, tokenLsCommand, tokenRmCommand],
+  },
+  {
+    name: 'audit',
+    summary: 'look at who did what',
+    commands: [auditLsCommand, auditExportCommand],
   },
   queueCommand,
   driversCommand,

@@ -14,7 +14,13 @@ export function findAuthConflicts(values: Partial<Values>): string[] {
     const [given, missing] = id ? ['id', 'secret'] : ['secret', 'id']
     return [`--oauth-${name}-client-${given} is set without --oauth-${name}-client-${missing}`]
   })
-  if (!PROVIDERS.some((name) => hasProvider(values, name))) return halves
+  if (!PROVIDERS.some((name) => hasProvider(values, name)))
+    return [
+      ...halves,
+      ...(['server-rbac', 'audit-rbac'] as const)
+        .filter((flag) => values[flag])
+        .map((flag) => `--${flag} needs an OAuth provider: it is about people who sign in`),
+    ]
   const needed = [
     ...(values['oauth-session-secret'] ? [] : ['CI_OAUTH_SESSION_SECRET']),
     ...(values['oauth-callback-url'] ? [] : ['CI_OAUTH_CALLBACK_URL']),
@@ -34,7 +40,14 @@ export function findAuthConflicts(values: Partial<Values>): string[] {
 export function toAuthConfig(values: Values): Config['auth'] {
   const basic = values['basic-auth']
   const oauth = toOauth(values)
-  return { ...(basic && { basic }), ...(oauth && { oauth }) }
+  const serverRule = values['server-rbac'] ?? ''
+  return {
+    ...(basic && { basic }),
+    ...(oauth && { oauth }),
+    serverRule,
+    auditRule: values['audit-rbac'] ?? '',
+    auditRetentionMs: values['audit-retention'],
+  }
 }
 
 const PROVIDERS = ['github', 'gitlab', 'microsoft'] as const

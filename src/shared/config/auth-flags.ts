@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
+import { compileAccessRule } from '../access-rule.js'
+import { errorMessage } from '../errors.js'
 import type { Flag, FlagTable } from './flag.js'
-import { boolean, checked, list, quote, text, type Kind } from './kinds.js'
+import { boolean, checked, duration, list, quote, text, type Kind } from './kinds.js'
 
 export interface BasicAuth {
   user: string
@@ -44,6 +46,17 @@ const tenant: Kind<string> = checked(text, (value) => {
   if (/^[a-z0-9][a-z0-9.-]{0,252}$/i.test(value)) return value
   throw new Error(`expected a tenant's id or domain, got ${quote(value)}`)
 })
+
+/** An expression over whoever signs in. */
+const accessRule = (what: string): Kind<string> =>
+  checked(text, (value) => {
+    try {
+      if (value !== '') compileAccessRule(value)
+      return value
+    } catch (error) {
+      throw new Error(`invalid ${what} RBAC expression: ${errorMessage(error)}`, { cause: error })
+    }
+  })
 
 /** Names that stand for well-known networks. */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal']
@@ -126,6 +139,25 @@ export const AUTH_FLAGS = {
     env: 'CI_SECURE_COOKIES',
     default: 'false',
     doc: 'let browsers send cookies over TLS alone',
+    group,
+  },
+  'server-rbac': {
+    kind: accessRule('server'),
+    env: 'CI_SERVER_RBAC',
+    doc: 'expression that says which of the people who sign in are let in',
+    group,
+  },
+  'audit-rbac': {
+    kind: accessRule('audit'),
+    env: 'CI_AUDIT_RBAC',
+    doc: 'expression that says which of the people who sign in read the whole audit log',
+    group,
+  },
+  'audit-retention': {
+    kind: duration({ min: '1h', max: '87600h' }),
+    env: 'CI_AUDIT_RETENTION',
+    default: '8760h',
+    doc: 'how long entries of the audit log are kept',
     group,
   },
   'trusted-proxies': {

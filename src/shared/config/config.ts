@@ -48,6 +48,11 @@ export const configSchema = z.object({
         isSecure: z.boolean(),
       })
       .optional(),
+    /** An expression that admits people to the server; empty: all who sign in. */
+    serverRule: z.string(),
+    /** One that says who reads the whole audit log. */
+    auditRule: z.string(),
+    auditRetentionMs: z.number().int(),
   }),
   log: z.object({
     level: z.enum(['debug', 'info', 'warn', 'error']),

@@ -1,7 +1,6 @@
 import type { Flag, FlagTable } from './flag.js'
 import { choice, duration, integer, text } from './kinds.js'
 
-const LOOPBACK = 'keep the default --host 127.0.0.1, or put a proxy that signs people in before it'
 const S3_SECRETS = 'secrets are kept in SQLite (--secrets-sqlite-path)'
 const S3_CACHE = 'leave it out; runs start with empty caches'
 const FETCH = 'leave it out; pipelines have no fetch() yet'
@@ -60,8 +59,6 @@ export const LATER_FLAGS = {
     later: S3_CACHE,
   },
   'cache-key-prefix': later('CI_CACHE_KEY_PREFIX', 'logical prefix of cache keys', S3_CACHE),
-
-  'server-rbac': later('CI_SERVER_RBAC', 'server-wide permission expression', LOOPBACK),
 } as const satisfies FlagTable
 
 function s3Secrets(name: string, doc: string): Flag<string> {

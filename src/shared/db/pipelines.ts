@@ -26,6 +26,8 @@ export interface Pipeline {
   maxInFlight: number
   /** How long a run may take; 0: no limit. */
   runTimeoutMs: number
+  /** Whom it is open to; empty: everybody whom the server is open to. See access-rule.ts. */
+  rule: string
   createdAt: number
   updatedAt: number
 }
@@ -47,6 +49,7 @@ export interface PipelineInput {
   labels?: readonly string[] | undefined
   maxInFlight?: number | undefined
   runTimeoutMs?: number | undefined
+  rule?: string | undefined
 }
 
 /** What a run takes over from its pipeline when it is accepted. */
@@ -82,17 +85,17 @@ export function createPipelines(db: Db) {
     concurrency_cancel_running as cancelsRunning, priority, labels`
   const columns = `id, name, content, content_type as contentType, driver,
     resume_enabled as resumeEnabled, ${rules}, max_in_flight as maxInFlight,
-    run_timeout_ms as runTimeoutMs, created_at as createdAt, updated_at as updatedAt`
+    run_timeout_ms as runTimeoutMs, rbac_expression as rule, created_at as createdAt, updated_at as updatedAt`
   const byId = db.prepare<[string], Row>(`select ${columns} from pipelines where id = ?`)
   const byName = db.prepare<[string], Row>(`select ${columns} from pipelines where name = ?`)
   const upsert = db.prepare<[Record<string, unknown>]>(
     `insert into pipelines (id, name, content, content_type, driver, program, source_map,
        resume_enabled, concurrency_mode, concurrency_group_template, concurrency_cancel_running,
-       priority, labels, max_in_flight, run_timeout_ms, created_at, updated_at)
+       priority, labels, max_in_flight, run_timeout_ms, rbac_expression, created_at, updated_at)
      values (@id, @name, @content, @contentType, @driver, @program, @sourceMap,
        coalesce(@resumeEnabled, 0), coalesce(@mode, ''), coalesce(@template, ''),
        coalesce(@cancelsRunning, 0), coalesce(@priority, 0), coalesce(@labels, '[]'),
-       coalesce(@maxInFlight, 0), coalesce(@runTimeoutMs, 0), @now, @now)
+       coalesce(@maxInFlight, 0), coalesce(@runTimeoutMs, 0), coalesce(@rule, ''), @now, @now)
      on conflict (name) do update set
        content = excluded.content, content_type = excluded.content_type, driver = excluded.driver,
        program = excluded.program, source_map = excluded.source_map,
@@ -102,8 +105,12 @@ export function createPipelines(db: Db) {
        concurrency_cancel_running = coalesce(@cancelsRunning, concurrency_cancel_running),
        priority = coalesce(@priority, priority), labels = coalesce(@labels, labels),
        max_in_flight = coalesce(@maxInFlight, max_in_flight),
-       run_timeout_ms = coalesce(@runTimeoutMs, run_timeout_ms), updated_at = excluded.updated_at`,
+       run_timeout_ms = coalesce(@runTimeoutMs, run_timeout_ms),
+       rbac_expression = coalesce(@rule, rbac_expression), updated_at = excluded.updated_at`,
   )
+  const ruleById = db
+    .prepare<[string], string>('select rbac_expression from pipelines where id = ?')
+    .pluck()
   const refById = db.prepare<[string], PipelineRef>('select id, name from pipelines where id = ?')
   const refByName = db.prepare<[string], PipelineRef>(
     'select id, name from pipelines where name = ?',
@@ -137,6 +144,9 @@ export function createPipelines(db: Db) {
 
     /** Which pipeline an id or a name means; an id beats a name. */
     findRef: (key: string): PipelineRef | undefined => refById.get(key) ?? refByName.get(key),
+
+    /** Whom it is open to; '' also when it is not there. */
+    findRule: (id: string): string => ruleById.get(id) ?? '',
 
     findName: (id: string): string | undefined => refById.get(id)?.name,
 
@@ -192,6 +202,7 @@ interface Row extends RulesRow {
   resumeEnabled: number
   maxInFlight: number
   runTimeoutMs: number
+  rule: string
   createdAt: number
   updatedAt: number
 }
@@ -204,6 +215,7 @@ function toColumns({
   labels,
   maxInFlight,
   runTimeoutMs,
+  rule,
   ...input
 }: PipelineInput) {
   return {
@@ -216,6 +228,7 @@ function toColumns({
     labels: labels ? toStoredLabels(labels) : null,
     maxInFlight: maxInFlight ?? null,
     runTimeoutMs: runTimeoutMs ?? null,
+    rule: rule ?? null,
   }
 }
 
@@ -224,9 +237,10 @@ function toPipeline(row: Row | undefined): Pipeline | undefined {
 }
 
 function fromRow(row: Omit<Row, 'content'>): PipelineSummary {
-  const { id, name, contentType, driver, maxInFlight, runTimeoutMs, createdAt, updatedAt } = row
+  const { id, name, contentType, driver, maxInFlight, runTimeoutMs, rule } = row
+  const { createdAt, updatedAt } = row
   return {
-    ...{ id, name, contentType, driver, maxInFlight, runTimeoutMs, createdAt, updatedAt },
+    ...{ id, name, contentType, driver, maxInFlight, runTimeoutMs, rule, createdAt, updatedAt },
     isResumeEnabled: row.resumeEnabled === 1,
     ...toRules(row),
   }

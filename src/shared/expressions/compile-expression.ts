@@ -30,6 +30,8 @@ export interface ExpressionOptions<Kind extends keyof ResultTypes> {
   /** Every name that the expression may use. */
   variables: Readonly<Record<string, VariableType>>
   result: Kind
+  /** What one evaluation may cost, where that is less than LIMITS.steps. */
+  steps?: number
 }
 
 /**
@@ -38,13 +40,13 @@ export interface ExpressionOptions<Kind extends keyof ResultTypes> {
  */
 export function compileExpression<Kind extends keyof ResultTypes>(
   source: string,
-  { variables, result }: ExpressionOptions<Kind>,
+  { variables, result, steps = LIMITS.steps }: ExpressionOptions<Kind>,
 ): Expression<ResultTypes[Kind]> {
   const root = reportFaults(source, 'expression_invalid', () => compile(source, variables, result))
   return {
     evaluate: (env) =>
       reportFaults(source, 'expression_failed', () => {
-        const frame: Frame = { env: admit(env, 0) as Dict, slots: [], stepsLeft: LIMITS.steps }
+        const frame: Frame = { env: admit(env, 0) as Dict, slots: [], stepsLeft: steps }
         return evaluators[result](frame, root)
       }),
   }

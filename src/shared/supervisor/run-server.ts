@@ -81,7 +81,8 @@ function listTiers({ config, kinds, entries }: ServerOptions, secretKey: string)
 
 /** Pipelines run beside it, and it signs nobody in. */
 function withoutAuth(start: StartMessage): StartMessage {
-  return { ...start, config: { ...start.config, auth: {} } }
+  const auth = { serverRule: '', auditRule: '', auditRetentionMs: 0 }
+  return { ...start, config: { ...start.config, auth } }
 }
 
 /** Its runs go on at once; should this fail, they go on when their leases run out. */

@@ -132,6 +132,7 @@ test('the cookie is opaque, signed and for this server alone; the database has a
   const consent = await browser.open(`${api.url}/auth/github`)
   const grant = await browser.open(linkOf(consent, 'Authorise'), { follows: false })
   const back = await browser.open(grant.headers.get('location') ?? '', { follows: false })
+  assert.equal(back.headers.get('strict-transport-security'), 'max-age=15552000')
   const line = back.headers.getSetCookie().find((one) => one.startsWith('pocketci_session='))
   assert.match(
     line ?? '',

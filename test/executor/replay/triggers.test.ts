@@ -53,6 +53,25 @@ test('a triggered run is queued with its arguments, on behalf of its caller', as
   assert.deepEqual(child?.triggerInput, { args: ['a b'], jobs: ['j'] })
 })
 
+test('a pipeline that is open to some is triggered by those under the same rule alone', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`${tell("triggerPipeline('closed')")}\n${tell("triggerPipeline('ours')")}`),
+  )
+  for (const name of ['closed', 'ours']) insertPipeline(run.main, name)
+  const setRbac = run.main.prepare('update pipelines set rbac_expression = ? where name = ?')
+  setRbac.run('Email == "a@b"', 'closed')
+  setRbac.run('Email == "us@b"', 'ours')
+  run.main
+    .prepare(
+      `update pipelines set rbac_expression = 'Email == "us@b"'
+       where id = (select pipeline_id from runs where id = ?)`,
+    )
+    .run(RUN)
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  assert.match(run.output(0), /^"access denied to pipeline \\"closed\\""\n\{"runID":/)
+})
+
 test('inputs are checked against what the other pipeline declares', async (t) => {
   const run = await attempts.open(
     t,

@@ -90,3 +90,20 @@ test('tokens are made, listed, used and revoked', async (t) => {
   const wrong = await run('create', 'bot', '--scope', 'root')
   assert.deepEqual([wrong.code, wrong.stdout], [80, ''])
 })
+
+test('the audit log is listed with filters, and exported', async (t) => {
+  const api = await startTestApi(t, { flags: FLAGS })
+  const env = { CI_SERVER_URL: api.url.replace('//', '//admin:a%3Ab%40c@') }
+  const run = (...args: string[]) => runCli(args, { env })
+  await run('token', 'create', 'bot', '--scope', 'ci:read')
+  const listed = await run('audit', 'ls', '--action', 'token.create', '--by', 'basic:admin')
+  assert.equal(listed.code, 0, listed.stderr)
+  const [head = '', row = '', ...more] = listed.stdout.trimEnd().split('\n')
+  assert.match(head, /^AT +BY +ACTION +OUTCOME +PIPELINE +TARGET +FROM$/)
+  assert.match(row, /basic:admin +token\.create +success .* 127\.0\.0\.1$/)
+  assert.deepEqual(more, [])
+  assert.equal((await run('audit', 'ls', '--outcome', 'denied', '--json')).stdout, '[]\n')
+  const exported = await run('audit', 'export', '--since', '2020-01-01')
+  assert.equal((JSON.parse(exported.stdout) as { action: string }).action, 'token.create')
+  assert.match((await run('audit', 'ls', '--since', 'x')).stderr, /since: expected a time/)
+})

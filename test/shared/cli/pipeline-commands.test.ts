@@ -420,7 +420,6 @@ describe('pipeline set', () => {
     ['p.ts', SOURCE, ['--secret', 'driver=x'], /secret key "driver" is reserved for system use/],
     ['p.ts', SOURCE, ['-e', 'hunter2'], /invalid --secret flag "\*\*\*": expected KEY=VALUE/],
     ['p.ts', SOURCE, ['--fly-token', 'x'], /--fly-token is not .* there is no driver fly yet/],
-    ['p.ts', SOURCE, ['--rbac', 'true'], /--rbac is not available in this version yet/],
   ]
   for (const [name, content, args, message] of bad)
     it(`refuses ${name} ${args.join(' ')} before anything is sent`, async (t) => {

@@ -209,15 +209,17 @@ describe('faults of a configuration', () => {
   })
 })
 
+const NO_RULES = { serverRule: '', auditRule: '', auditRetentionMs: 8_760 * 3_600_000 }
+
 describe('access', () => {
   it('takes a password that holds colons, and proxies by address, network and name', () => {
     const { auth, http } = loadConfig(
       { 'basic-auth': ['me:a:b'], 'trusted-proxies': ['10.0.0.0/8,::1', 'loopback'] },
       {},
     )
-    assert.deepEqual(auth, { basic: { user: 'me', password: 'a:b' } })
+    assert.deepEqual(auth, { basic: { user: 'me', password: 'a:b' }, ...NO_RULES })
     assert.deepEqual(http.trustedProxies, ['10.0.0.0/8', '::1', 'loopback'])
-    assert.deepEqual(loadConfig({}, {}).auth, {})
+    assert.deepEqual(loadConfig({}, {}).auth, { ...NO_RULES })
   })
 
   for (const [given, text] of [
@@ -259,6 +261,7 @@ describe('sign-in', () => {
         ...{ sessionSecret: SECRET, callbackUrl: 'https://ci.example.com', isSecure: true },
         github: { clientId: 'id', clientSecret: 'hush', url: 'https://github.com' },
       },
+      ...NO_RULES,
     })
     assert.equal(loadConfig(WHOLE, {}).auth.oauth?.callbackUrl, 'https://ci.example.com')
   })

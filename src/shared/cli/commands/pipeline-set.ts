@@ -85,9 +85,8 @@ const FLAGS = {
   rbac: {
     kind: text,
     env: 'CI_PIPELINE_RBAC',
-    doc: 'permission expression',
+    doc: 'expression that says whom the pipeline is open to; --rbac= takes it away',
     group,
-    later: 'leave it out; there is no sign-in yet',
   },
   'concurrency-mode': {
     kind: choice(['', 'none', 'serial', 'group', 'skip-if-running']),
@@ -173,6 +172,7 @@ export const setCommand: CommandSpec = {
         ...(webhookSecret !== undefined && { webhook_secret: webhookSecret }),
         ...(provider !== undefined && { webhook_provider: provider }),
         ...(flags.resume !== undefined && { resume_enabled: flags.resume }),
+        ...(flags.rbac !== undefined && { rbac_expression: flags.rbac }),
         ...(secrets.size > 0 ? { secrets: Object.fromEntries(secrets) } : {}),
       }),
     )
