@@ -121,7 +121,13 @@ for (const colorScheme of ['light', 'dark'] as const)
       const runId = await trigger(server, id, ['/dev/null'])
       const browser = await openBrowser(t)
       const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme })
-      for (const path of ['/pipelines/', `/pipelines/${id}/`, `/runs/${runId}/tasks`]) {
+      await server.api(`/api/pipelines/${id}/trigger`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ mode: 'webhook', webhook: { body: '{}' } }),
+      })
+      const paths = ['/pipelines/', `/pipelines/${id}/`, `/pipelines/${id}/deliveries`]
+      for (const path of [...paths, `/runs/${runId}/tasks`]) {
         await page.goto(server.url + path)
         const overflow = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

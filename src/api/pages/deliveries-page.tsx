@@ -97,14 +97,14 @@ function DeliveryRow({ delivery }: { delivery: Delivery }) {
       </td>
       <td class="acts">
         {hasBody && (
-          <>
+          <div class="btns">
             <a class="btn" href={`/api${path}/body`} download={`${id}.txt`}>
               Body
             </a>
             <form method="post" action={`${path}/redeliver`}>
               <button class="btn">Deliver Again</button>
             </form>
-          </>
+          </div>
         )}
       </td>
     </tr>
