@@ -99,7 +99,11 @@ export function createContext(deps: ApiDeps) {
     users,
     tokens,
     auditLog: createAuditLog(reader),
-    audit: createAudit({ ...deps, retentionMs: deps.config.auth.auditRetentionMs }),
+    audit: createAudit({
+      ...deps,
+      rules: accessRules,
+      retentionMs: deps.config.auth.auditRetentionMs,
+    }),
     accessRules,
     policy,
     authorize: deps.authorize ?? policy.authorize,

@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { nameOf, type Actor, type Resource } from '../../shared/authorize.js'
 import type { AuditOutcome, NewAuditEntry } from '../../shared/db/audit-log.js'
+import type { AccessRules } from '../../shared/db/access-rules.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import { errorMessage } from '../../shared/errors.js'
 import type { Logger } from '../../shared/logger.js'
@@ -34,13 +35,14 @@ export interface AuditOptions {
   writer: WriterClient<ApiWrites>
   logger: Logger
   retentionMs: number
+  rules: AccessRules
   now: () => number
 }
 
 /** Refusals of one address in a minute: a flood of them would drive all else out of the log. */
 const MAX_DENIED = 20
 
-export function createAudit({ writer, logger, retentionMs, now }: AuditOptions): Audit {
+export function createAudit({ writer, logger, retentionMs, rules, now }: AuditOptions): Audit {
   const denied = createAttemptLimit({ now, max: MAX_DENIED })
   const write = async (request: Request, deed: Deed, outcome: AuditOutcome): Promise<void> => {
     const { action, pipelineId = '', rule = '', target = '', details = {} } = deed
@@ -63,13 +65,14 @@ export function createAudit({ writer, logger, retentionMs, now }: AuditOptions):
       const address = request.ip ?? ''
       if (!isWithin(denied, address)) return
       denied.fail(address)
-      const target =
-        deed.target ?? (resource && 'key' in resource ? resource.key.slice(0, 255) : '')
-      void write(request, { ...deed, target }, 'denied').catch((error: unknown) =>
-        logger.warn(
-          { reason: errorMessage(error) },
-          'a refusal was not written into the audit log',
-        ),
+      const pipelineId = deed.pipelineId ?? (resource && rules.findPipelines(resource)[0]?.id) ?? ''
+      const target = deed.target ?? (resource && 'key' in resource ? resource.key : '')
+      void write(request, { ...deed, pipelineId, target: target.slice(0, 255) }, 'denied').catch(
+        (error: unknown) =>
+          logger.warn(
+            { reason: errorMessage(error) },
+            'a refusal was not written into the audit log',
+          ),
       )
     },
   }

@@ -1,5 +1,5 @@
 import { compileAccessRule, type AccessRule } from '../../shared/access-rule.js'
-import type { Action, Actor, Authorize, Resource } from '../../shared/authorize.js'
+import type { Action, Actor, Authorize } from '../../shared/authorize.js'
 import type { Scope } from '../../shared/contract/scopes.js'
 import { hasCode } from '../../shared/errors.js'
 import type { AccessRules } from '../../shared/db/access-rules.js'
@@ -80,8 +80,8 @@ export function createPolicy({ serverRule, auditRule, rules }: PolicyOptions): P
       if (scopes && !scopes.includes(needed))
         return `access denied: the token is not good for ${needed}`
       if (serverRule !== '' && !admits(serverRule, actor)) return 'access denied'
-      const sources = rulesOf(rules, resource)
-      if (sources.every((source) => admits(source, actor))) return undefined
+      const pipelines = rules.findPipelines(resource)
+      if (pipelines.every(({ rule }) => rule === '' || admits(rule, actor))) return undefined
       return actor.kind === 'user'
         ? 'access denied to this pipeline'
         : 'pipeline requires OAuth authentication for RBAC evaluation'
@@ -92,20 +92,5 @@ export function createPolicy({ serverRule, auditRule, rules }: PolicyOptions): P
         : actor.kind !== 'pipeline',
     hiddenRules: (actor, sources = rules.listAll()) =>
       sources.filter((source) => !admits(source, actor)),
-  }
-}
-
-function rulesOf(rules: AccessRules, resource: Resource): string[] {
-  switch (resource.kind) {
-    case 'server':
-      return []
-    case 'pipeline':
-      return rules.ofPipeline(resource.key)
-    case 'run':
-      return rules.ofRun(resource.key)
-    case 'gate':
-      return rules.ofGate(resource.key)
-    case 'schedule':
-      return rules.ofSchedule(resource.key)
   }
 }

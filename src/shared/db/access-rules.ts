@@ -1,5 +1,12 @@
+import type { Resource } from '../authorize.js'
 import type { Db } from './open.js'
 import type { Page } from './pipelines.js'
+
+/** A pipeline and whom it is open to; '': everybody. */
+export interface RuledPipeline {
+  id: string
+  rule: string
+}
 
 /** A page of a list by id, and how many there are. */
 export interface IdPage {
@@ -14,31 +21,22 @@ export type AccessRules = ReturnType<typeof createAccessRules>
  * lists are those of the other tables without what is under one of some rules.
  */
 export function createAccessRules(db: Db) {
-  const ofPipeline = db
-    .prepare<[{ key: string }], string>(
-      `select rbac_expression from pipelines
-       where (id = @key or name = @key) and rbac_expression <> ''`,
-    )
-    .pluck()
-  const ofRun = db
-    .prepare<[string], string>(
-      `select rbac_expression from runs join pipelines on pipelines.id = runs.pipeline_id
-       where runs.id = ? and rbac_expression <> ''`,
-    )
-    .pluck()
-  const ofGate = db
-    .prepare<[string], string>(
-      `select rbac_expression from gates join runs on runs.id = gates.run_id
-       join pipelines on pipelines.id = runs.pipeline_id
-       where gates.id = ? and rbac_expression <> ''`,
-    )
-    .pluck()
-  const ofSchedule = db
-    .prepare<[string], string>(
-      `select rbac_expression from schedules join pipelines on pipelines.id = schedules.pipeline_id
-       where schedules.id = ? and rbac_expression <> ''`,
-    )
-    .pluck()
+  const columns = 'pipelines.id, rbac_expression as rule'
+  const ofPipeline = db.prepare<[{ key: string }], RuledPipeline>(
+    `select ${columns} from pipelines where id = @key or name = @key`,
+  )
+  const ofRun = db.prepare<[{ key: string }], RuledPipeline>(
+    `select ${columns} from runs join pipelines on pipelines.id = runs.pipeline_id
+     where runs.id = @key`,
+  )
+  const ofGate = db.prepare<[{ key: string }], RuledPipeline>(
+    `select ${columns} from gates join runs on runs.id = gates.run_id
+     join pipelines on pipelines.id = runs.pipeline_id where gates.id = @key`,
+  )
+  const ofSchedule = db.prepare<[{ key: string }], RuledPipeline>(
+    `select ${columns} from schedules join pipelines on pipelines.id = schedules.pipeline_id
+     where schedules.id = @key`,
+  )
   const all = db
     .prepare<[], string>(
       `select distinct rbac_expression from pipelines where rbac_expression <> ''`,
@@ -79,11 +77,21 @@ export function createAccessRules(db: Db) {
   )
 
   return {
-    /** Of the pipelines that an id or a name may mean: all of them count. */
-    ofPipeline: (key: string): string[] => ofPipeline.all({ key }),
-    ofRun: (id: string): string[] => ofRun.all(id),
-    ofGate: (id: string): string[] => ofGate.all(id),
-    ofSchedule: (id: string): string[] => ofSchedule.all(id),
+    /** The pipeline that something belongs to; all that an id or a name may mean. */
+    findPipelines(resource: Resource): RuledPipeline[] {
+      switch (resource.kind) {
+        case 'server':
+          return []
+        case 'pipeline':
+          return ofPipeline.all(resource)
+        case 'run':
+          return ofRun.all(resource)
+        case 'gate':
+          return ofGate.all(resource)
+        case 'schedule':
+          return ofSchedule.all(resource)
+      }
+    },
 
     /** Every rule that some pipeline has, once. */
     listAll: (): string[] => all.all(),
