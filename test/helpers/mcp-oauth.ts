@@ -16,18 +16,17 @@ export interface TestAuthProvider extends OAuthClientProvider {
   verifier: string
 }
 
-export function createAuthProvider(scope?: string): TestAuthProvider {
+export function createAuthProvider(callback = CALLBACK): TestAuthProvider {
   return {
     sentTo: undefined,
     stored: undefined,
     client: undefined,
     verifier: '',
-    redirectUrl: CALLBACK,
+    redirectUrl: callback,
     clientMetadata: {
       client_name: 'Test <b>agent</b>',
-      redirect_uris: [CALLBACK],
+      redirect_uris: [callback],
       grant_types: ['authorization_code', 'refresh_token'],
-      ...(scope !== undefined && { scope }),
     },
     state: () => 'state & more',
     clientInformation() {

@@ -13,7 +13,8 @@ export function addOauthMetadataRoutes({ route }: RouteTable, { signIn }: ApiCon
   const describeResource = (resource: string) => ({
     resource,
     authorization_servers: [baseUrl],
-    scopes_supported: MCP_SCOPES,
+    // what clients ask for by default: people tick what they may do besides
+    scopes_supported: ['ci:read'],
     bearer_methods_supported: ['header'],
     resource_name: 'PocketCI',
   })

@@ -35,7 +35,7 @@ export function addOauthTokenRoute({ route }: RouteTable, context: ApiContext): 
     const result = await exchange(context, form)
     if ('error' in result) {
       failed.fail(request.ip ?? '')
-      return sendOauthError(response, 400, result)
+      return sendOauthError(response, result.error === 'invalid_client' ? 401 : 400, result)
     }
     const accessToken = await sign(context, signIn, result.grant)
     if (accessToken === undefined) return sendOauthError(response, 400, INVALID_GRANT)
@@ -69,11 +69,12 @@ async function exchange(context: ApiContext, form: URLSearchParams): Promise<Tok
 }
 
 async function exchangeCode(
-  { writer, now }: ApiContext,
+  context: ApiContext,
   form: URLSearchParams,
 ): Promise<Tokens | OauthError> {
-  const missing = findMissing(form, ['code', 'code_verifier', 'redirect_uri', 'client_id'])
-  if (missing) return missing
+  const { writer, now } = context
+  const fault = findFault(context, form, ['code', 'code_verifier', 'redirect_uri'])
+  if (fault) return fault
   const code = await writer.write('takeOauthCode', { codeHash: hashToken(form.get('code') ?? '') })
   if (!code || code.expiresAt <= now()) return INVALID_GRANT
   const verifier = createHash('sha256').update(form.get('code_verifier') ?? '')
@@ -92,12 +93,10 @@ async function exchangeCode(
   return { grant, refreshToken }
 }
 
-async function refresh(
-  { writer, grants, logger, now }: ApiContext,
-  form: URLSearchParams,
-): Promise<Tokens | OauthError> {
-  const missing = findMissing(form, ['refresh_token', 'client_id'])
-  if (missing) return missing
+async function refresh(context: ApiContext, form: URLSearchParams): Promise<Tokens | OauthError> {
+  const { writer, grants, logger, now } = context
+  const fault = findFault(context, form, ['refresh_token'])
+  if (fault) return fault
   const hash = hashToken(form.get('refresh_token') ?? '')
   const resource = grants.findByRefresh(hash, now())?.grant.resource
   if (resource !== undefined && !isSameResource(form, resource)) return INVALID_TARGET
@@ -122,10 +121,16 @@ const INVALID_TARGET: OauthError = {
   description: 'resource is not the one that was consented to',
 }
 
-function findMissing(form: URLSearchParams, names: readonly string[]): OauthError | undefined {
-  const missing = names.find((name) => !form.get(name))
-  if (missing === undefined) return undefined
-  return { error: 'invalid_request', description: `${missing} is required` }
+function findFault(
+  { oauthClients, now }: ApiContext,
+  form: URLSearchParams,
+  names: readonly string[],
+): OauthError | undefined {
+  const missing = [...names, 'client_id'].find((name) => !form.get(name))
+  if (missing !== undefined)
+    return { error: 'invalid_request', description: `${missing} is required` }
+  if (oauthClients.find(form.get('client_id') ?? '', now())) return undefined
+  return { error: 'invalid_client', description: 'client_id is not registered' }
 }
 
 function isSameResource(form: URLSearchParams, resource: string): boolean {

@@ -100,7 +100,7 @@ test('the metadata says where everything is, to every origin', async (t) => {
   const resource = {
     resource: url,
     authorization_servers: [url],
-    scopes_supported: ['ci:read', 'ci:run', 'ci:approve', 'ci:write'],
+    scopes_supported: ['ci:read'],
     bearer_methods_supported: ['header'],
     resource_name: 'PocketCI',
   }
@@ -112,7 +112,7 @@ test('the metadata says where everything is, to every origin', async (t) => {
     authorization_endpoint: `${url}/oauth/authorize`,
     token_endpoint: `${url}/oauth/token`,
     registration_endpoint: `${url}/oauth/register`,
-    scopes_supported: resource.scopes_supported,
+    scopes_supported: ['ci:read', 'ci:run', 'ci:approve', 'ci:write'],
     response_types_supported: ['code'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_methods_supported: ['none'],
@@ -306,6 +306,9 @@ test('a code is good once, for its client, its redirect, its verifier and its re
     [{ grant_type: 'authorization_code' }, 'invalid_request'],
     [{ grant_type: 'refresh_token' }, 'invalid_request'],
     [{ grant_type: 'refresh_token', refresh_token: 'x', client_id: client }, 'invalid_grant'],
+    // clients register again then
+    [{ grant_type: 'refresh_token', refresh_token: 'x', client_id: 'gone' }, 'invalid_client'],
+    [{ ...right, code: 'x', client_id: 'gone' }, 'invalid_client'],
   ] as const)
     assert.equal((await post(world, form)).body['error'], error)
 
