@@ -6,6 +6,8 @@ import { createGates } from '../shared/db/gates.js'
 import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
+import { createPipelineWebhooks } from '../shared/db/pipeline-webhooks.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRunSearch } from '../shared/db/run-search.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
@@ -92,6 +94,8 @@ export function createContext(deps: ApiDeps) {
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),
+    pipelineWebhooks: createPipelineWebhooks(reader),
+    deliveries: createWebhookDeliveries(reader),
     schedules: createSchedules(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),

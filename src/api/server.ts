@@ -39,6 +39,8 @@ import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
 import { addTokenRoutes } from './routes/tokens.js'
 import { addTriggerRoutes } from './routes/triggers.js'
+import { addDeliveryRoutes } from './routes/deliveries.js'
+import { addWebhookRoute } from './routes/webhooks.js'
 
 export type { ApiDeps } from './context.js'
 
@@ -62,6 +64,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)
   addGateRoutes(table, context)
+  addWebhookRoute(table, context)
+  addDeliveryRoutes(table, context)
   addShareLinkRoutes(table, context)
   addSharedRunRoutes(table, context)
   addSignOutRoutes(table, context)

@@ -9,7 +9,6 @@ import { pipelineIdOf } from '../../shared/ids.js'
 import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
 import { checkName } from '../check-name.js'
-import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, type RouteTable } from '../route-table.js'
@@ -21,6 +20,7 @@ import {
   toConcurrency,
   toQueueSettings,
 } from '../submitted-queue-rules.js'
+import { checkWebhookFields, toWebhooks, webhookFields } from '../submitted-webhooks.js'
 import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
@@ -32,8 +32,8 @@ export const pipelineBodySchema = z.strictObject({
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
+  ...webhookFields,
   rbac_expression: z.string().nullish(),
-  ...laterFields,
 })
 type Body = z.infer<typeof pipelineBodySchema>
 
@@ -92,7 +92,7 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
   if (body.resume_enabled === true && !config.features.includes('resume'))
     throw new AppError('request_invalid', 'resume feature is not enabled')
   checkQueueFields(body)
-  checkLaterFields(body, config.features)
+  checkWebhookFields(body, config.features)
   return contentType
 }
 
@@ -134,9 +134,10 @@ interface Submission {
  * create or delete the pipeline meanwhile: then the writer stores nothing, and the next try knows.
  */
 async function store(
-  { pipelines, writer, secretKey, now, config }: ApiContext,
+  context: ApiContext,
   { name, body, contentType, program }: Submission,
 ): Promise<Pipeline> {
+  const { pipelines, writer, secretKey, now, config } = context
   const input = {
     name,
     content: body.content,
@@ -148,8 +149,8 @@ async function store(
     rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
-  const { inputs, schedules } = program
-  const declarations = { inputs, schedules }
+  const { inputs, schedules, mayRespond } = program
+  const declarations = { inputs, schedules, mayRespond }
   const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
@@ -163,6 +164,7 @@ async function store(
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
       ...{ id, input, declarations, concurrency, secrets, driverConfig },
+      webhooks: toWebhooks(body, context, id),
       now: now(),
     }
     const result = await writer.write('setPipeline', set)
