@@ -30,6 +30,8 @@ import { createAudit } from './auth/audit.js'
 import { createPolicy } from './auth/policy.js'
 import { createSignIn } from './auth/sign-in.js'
 import { createTokens } from '../shared/db/tokens.js'
+import { createOauthClients } from '../shared/db/oauth-clients.js'
+import { createOauthGrants } from '../shared/db/oauth-grants.js'
 import { createDeviceLogins } from '../shared/db/device-logins.js'
 import { createTokenReader } from './auth/tokens.js'
 import { createUsers } from '../shared/db/users.js'
@@ -110,6 +112,8 @@ export function createContext(deps: ApiDeps) {
     policy,
     authorize: deps.authorize ?? policy.authorize,
     deviceLogins: createDeviceLogins(reader),
+    oauthClients: createOauthClients(reader),
+    grants: createOauthGrants(reader),
     signIn,
     tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),
     logs: createLogChunks(logsReader),

@@ -7,7 +7,7 @@ import type { Audit } from './auth/audit.js'
 import { checkDeclaredLength } from './request-body.js'
 import { sendError } from './send.js'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS'
 
 export type Handler = (request: Request, response: Response) => void | Promise<void>
 
@@ -17,6 +17,8 @@ export interface RouteOptions {
   resource: 'server' | { kind: 'pipeline' | 'run' | 'gate' | 'schedule'; param: string }
   /** The handler limits size and time of the body; otherwise a declared length over the limit is refused. */
   limitsOwnBody?: boolean
+  /** In place of how other routes find out who asks. */
+  access?: Access | undefined
 }
 
 export interface Route extends RouteOptions {
@@ -58,10 +60,11 @@ export function createRouteTable(): RouteTable {
           if (!route && siblings.some(({ method }) => method === request.method)) return next()
           if (!route?.limitsOwnBody) limitBodyTime(request, response)
           if (!route) return answerOther(request, response, allow)
+          const door = route.access ?? access
           if (route.action !== 'public') {
-            const actor = await identify(request, response, { access, audit })
-            if (actor.kind === 'anonymous' && access.challenge)
-              return access.challenge(request, response)
+            const actor = await identify(request, response, { access: door, audit })
+            if (actor.kind === 'anonymous' && door.challenge)
+              return door.challenge(request, response)
             request.actor = actor
           }
           const resource = resourceOf(route, request)

@@ -16,6 +16,10 @@ import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
 import { addMcpRoutes } from './routes/mcp.js'
 import { addMetaRoutes } from './routes/meta.js'
+import { addOauthClientRoutes } from './routes/oauth-clients.js'
+import { addOauthConsentRoutes } from './routes/oauth-consent.js'
+import { addOauthMetadataRoutes } from './routes/oauth-metadata.js'
+import { addOauthTokenRoute } from './routes/oauth-token.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
 import { addProbeRoutes } from './routes/probes.js'
@@ -70,6 +74,10 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addAuditRoutes(table, context)
   addSignInRoutes(table, context)
   addMcpRoutes(table, context)
+  addOauthMetadataRoutes(table, context)
+  addOauthClientRoutes(table, context)
+  addOauthConsentRoutes(table, context)
+  addOauthTokenRoute(table, context)
   addPageRoutes(table, context)
 
   const app = express()

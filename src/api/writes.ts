@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { createAuthOperations } from './auth/auth-writes.js'
 import { setScheduleEnabled, syncSchedules, type SetScheduleEnabled } from './change-schedules.js'
 import { fireSchedule, type FireSchedule, type Firing } from './fire-schedule.js'
+import { createOauthOperations } from './auth/oauth-writes.js'
 import { createTokenOperations } from './auth/token-writes.js'
 import { resolveGate, type GateResult, type ResolveGate } from './resolve-gate.js'
 import { seedPassed, type SeedPassed } from './seed-passed.js'
@@ -74,6 +75,7 @@ export function createOperations(db: Db) {
     }),
     ...createAuthOperations(db),
     ...createTokenOperations(db),
+    ...createOauthOperations(db),
 
     /**
      * Stores a pipeline with its secrets, which are encrypted for the id that is given: it has to be

@@ -14,11 +14,12 @@ const GOOD = pipelineOf('echo "0 errors in 12 ms"; echo all well')
 const BAD = pipelineOf(
   'echo "0 errors in 15 ms"; echo "AssertionError: expected 1, got 2" >&2; echo over; exit 3',
 )
+const ANN = { authorization: `Basic ${Buffer.from('ann:secret').toString('base64')}` }
 const GATED = "export const pipeline = async () => { await orchestration.gate('deploy') }"
 
 test('a client sets a pipeline, runs it, follows it and learns why it failed', async (t) => {
-  const server = await startServer(t, { args: ['--log-level=warn'] })
-  const { call } = await connectMcp(t, server.url)
+  const server = await startServer(t, { args: ['--log-level=warn', '--basic-auth=ann:secret'] })
+  const { call } = await connectMcp(t, server.url, ANN)
   const set = (content: string) => call('set_pipeline', { name: 'shop', content })
   const run = async () => {
     const { run_id: id } = await call('trigger_run', { pipeline: 'shop' })
@@ -58,6 +59,21 @@ test('a client sets a pipeline, runs it, follows it and learns why it failed', a
   assert.deepEqual(found['tasks'][0].lines, ['AssertionError: expected 1, got 2'])
   const runs = await call('search_tasks', { pipeline_id: pipelineId, query: 'success' })
   assert.deepEqual([runs['total_items'], runs['items'][0].id], [1, green.id])
+
+  const made = await server.api('/api/tokens', {
+    method: 'POST',
+    headers: { ...ANN, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'reader', scopes: ['ci:read'] }),
+  })
+  const { token } = (await made.json()) as { token: string }
+  const reader = await connectMcp(t, server.url, { authorization: `Bearer ${token}` })
+  const names = await reader.toolNames()
+  assert.deepEqual([names.includes('get_run'), names.includes('trigger_run')], [true, false])
+  assert.equal((await reader.call('get_run', { run_id: red.id }))['status'], 'failed')
+  assert.equal(
+    await reader.fail('trigger_run', { pipeline: 'shop' }),
+    'access denied: the token is not good for ci:run',
+  )
 })
 
 test('a client finds what waits for a person, approves it and stops what it does not want', async (t) => {
@@ -85,4 +101,38 @@ test('a client finds what waits for a person, approves it and stops what it does
   assert.deepEqual([run.status, run.error_message], ['failed', 'Run stopped by user'])
   assert.equal((await call('resume_run', { run_id: other }))['status'], 'resuming')
   assert.match(await fail('stop_run', { run_id: id }), /not currently in flight/)
+})
+
+test('no answer has a secret', async (t) => {
+  const server = await startServer(t, { args: ['--log-level=warn'] })
+  const secret = 'correct-horse-battery'
+  const content = `export const pipeline = async () => {
+    await runtime.run({
+      name: 'leak',
+      env: { TOKEN: 'secret:TOKEN' },
+      command: { path: 'sh', args: ['-c', 'echo "error: $TOKEN"; echo "$TOKEN" | base64; exit 1'] },
+    })
+    throw new Error('leaked')
+  }`
+  const id = await server.setPipeline('p', content, { secrets: { TOKEN: secret } })
+  const { call } = await connectMcp(t, server.url)
+  const { run_id: run } = await call('trigger_run', { pipeline: 'p' })
+  await call('wait_for_run', { run_id: run, timeout_seconds: 50 })
+  const { tasks } = await call('list_run_tasks', { run_id: run })
+  const answers = [tasks]
+  for (const [tool, args] of [
+    ['get_run', { run_id: run }],
+    ['get_run_task', { run_id: run, path: tasks[0].path }],
+    ['read_log', { run_id: run, path: tasks[0].path }],
+    ['read_log', { run_id: run, path: tasks[0].path, cursor: '0.0' }],
+    ['get_failed_tasks', { run_id: run }],
+    ['search_tasks', { run_id: run, query: 'error' }],
+    ['get_pipeline', { pipeline: id }],
+    ['search_pipelines', { query: '' }],
+  ] as const)
+    answers.push(await call(tool, args))
+  const text = JSON.stringify(answers)
+  assert.match(text, /error: \*\*\*/)
+  assert.ok(!text.includes(secret))
+  assert.ok(!text.includes(Buffer.from(secret).toString('base64').slice(0, 12)))
 })

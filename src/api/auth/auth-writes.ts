@@ -1,5 +1,6 @@
 import { createAuditLog, type NewAuditEntry } from '../../shared/db/audit-log.js'
 import type { Db } from '../../shared/db/open.js'
+import { createOauthGrants } from '../../shared/db/oauth-grants.js'
 import { createRuns } from '../../shared/db/runs.js'
 import { createShareLinks, type ShareLink } from '../../shared/db/share-links.js'
 import { createTokens } from '../../shared/db/tokens.js'
@@ -14,6 +15,7 @@ export function createAuthOperations(db: Db) {
   const shareLinks = createShareLinks(db)
   const users = createUsers(db)
   const tokens = createTokens(db)
+  const grants = createOauthGrants(db)
   const auditLog = createAuditLog(db)
 
   return {
@@ -54,10 +56,11 @@ export function createAuthOperations(db: Db) {
       auditLog.prune({ before: entry.at - retentionMs, keep: MAX_ENTRIES, limit: 2 * PRUNE_EVERY })
     },
 
-    /** Ends all sessions of a user, and the tokens of the command lines that it has signed in. */
+    /** Ends all sessions of a user, and the tokens of the command lines and MCP clients that it has let in. */
     signOutEverywhere({ user }: { user: number }): void {
       users.removeSessions(user)
       tokens.removeLoginsOf(user)
+      grants.removeOf(user)
     },
   }
 }

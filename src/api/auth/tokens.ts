@@ -1,4 +1,3 @@
-import { SignJWT, jwtVerify } from 'jose'
 import type { Actor } from '../../shared/authorize.js'
 import { errorMessage } from '../../shared/errors.js'
 import type { Logger } from '../../shared/logger.js'
@@ -7,11 +6,11 @@ import type { Token, Tokens } from '../../shared/db/tokens.js'
 import type { User, Users } from '../../shared/db/users.js'
 import type { WriterClient } from '../../shared/db/writer/writer-client.js'
 import type { ApiWrites } from '../writes.js'
+import { signJwt, verifyJwt } from './jwt.js'
 
 /** How people and programs see at once what they have before them. */
 export const TOKEN_PREFIX = 'pci_'
 
-const ISSUER = 'pocketci'
 const AUDIENCE = 'api'
 
 /** When a token was last used is not worth a write each time. */
@@ -60,33 +59,15 @@ export function createTokenReader(options: TokenReaderOptions): TokenReader {
 
 /** A token of a command line that has signed in: its row has the id that the token names. */
 export async function signToken(key: Buffer, token: Token, user: User): Promise<string> {
-  const { userId, email, name, nickName, provider } = user
-  return await new SignJWT({ email, name, nick_name: nickName, provider })
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setSubject(userId)
-    .setIssuer(ISSUER)
-    .setAudience([AUDIENCE])
-    .setJti(token.id)
-    .setIssuedAt(Math.floor(token.createdAt / 1_000))
-    .setExpirationTime(Math.floor(token.expiresAt / 1_000))
-    .sign(key)
+  const { id, createdAt, expiresAt } = token
+  return await signJwt(key, { audience: AUDIENCE, id, user, createdAt, expiresAt })
 }
 
 async function findSigned(
   tokens: Tokens,
   { bearer, key, now }: { bearer: string; key: Buffer; now: number },
 ): Promise<Token | undefined> {
-  try {
-    const { payload } = await jwtVerify(bearer, key, {
-      algorithms: ['HS256'],
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      requiredClaims: ['jti', 'exp'],
-      currentDate: new Date(now),
-    })
-    const token = tokens.find(payload.jti ?? '', now)
-    return token?.kind === 'login' ? token : undefined
-  } catch {
-    return undefined // whatever is wrong with it: the answer is the same
-  }
+  const id = await verifyJwt(key, { bearer, audience: AUDIENCE, now })
+  const token = id === undefined ? undefined : tokens.find(id, now)
+  return token?.kind === 'login' ? token : undefined
 }

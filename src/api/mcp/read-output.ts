@@ -105,9 +105,9 @@ export async function* readLines(
       const lines = (line.rest + line.cleaner.push(decoder.decode(chunk))).split('\n')
       line.rest = (lines.pop() ?? '').slice(0, MAX_LINE_CHARS)
       for (const text of lines) yield text.slice(0, MAX_LINE_CHARS)
+      await nextTick()
     }
     after = chunks.at(-1)?.seq ?? last
-    await nextTick()
   }
   for (const { cleaner, rest } of open.values()) {
     const text = rest + cleaner.end()

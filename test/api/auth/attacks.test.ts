@@ -39,7 +39,12 @@ async function sendRaw({ url }: TestApi, lines: readonly string[]): Promise<stri
 test('no route takes a change from a page of another site, whoever is signed in', async (t) => {
   const api = await startPeopleApi(t)
   const admin = api.add({ email: 'admin@x' })
-  const routes = api.table.listRoutes().filter(({ method }) => method !== 'GET')
+  // a webhook is believed for its signature alone
+  const routes = api.table
+    .listRoutes()
+    .filter(
+      ({ method, path }) => !['GET', 'OPTIONS'].includes(method) && !path.includes('webhooks'),
+    )
   assert.ok(routes.length > 20)
   for (const { method, path } of routes)
     for (const forged of [

@@ -34,7 +34,7 @@ for (const [role, { person, scopes, isMember }] of Object.entries(ROLES))
       const what = `${role}: ${route.method} ${route.path} answered ${status}`
       if (needed === null) assert.notEqual(status, 403, what)
       else if (scopes === undefined) {
-        const isPage = !route.path.startsWith('/api/') && !person
+        const isPage = !route.path.startsWith('/api/') && !route.access && !person
         assert.equal(status, isPage ? 302 : 401, what)
       } else if (scopes && !scopes.includes(needed)) assert.equal(status, 403, what)
       else if (!isMember && route.resource !== 'server') assert.equal(status, 403, what)

@@ -8,7 +8,7 @@ import { toWirePayload } from '../../wire/task.js'
 import { clipText } from '../clip.js'
 import { readLines } from '../read-output.js'
 import { defineTool, type ToolCall } from '../tool.js'
-import { pageFields, pipelineKey, queryText, runId, toPage } from '../tool-input.js'
+import { pageFields, queryText, toPage } from '../tool-input.js'
 import { describePipelineBriefly } from './pipeline-tools.js'
 import { getToolRun, summarizeRun } from './run-tools.js'
 
@@ -30,8 +30,12 @@ export const searchTools = [
       'With run_id: the steps of that run in whose name, status, error or output all words of the query begin a word, with the lines where they do. With pipeline_id: the runs of that pipeline with the query in id, status, error, trigger or who started them.',
     input: z.strictObject({
       query: queryText,
-      run_id: z.union([runId, z.literal('')]).nullish(),
-      pipeline_id: z.union([pipelineKey, z.literal('')]).nullish(),
+      // clients send an empty one for none
+      run_id: z
+        .string()
+        .regex(/^[\w-]{0,64}$/, 'expected the id of a run')
+        .nullish(),
+      pipeline_id: z.string().max(255).nullish(),
       ...pageFields,
     }),
     action: 'run.read',
@@ -127,8 +131,12 @@ async function findLines(
   const missing = new Set(words.filter((word) => !about.some((one) => one.startsWith(word))))
   const lines: string[] = []
   for await (const line of readLines(logs, { runId: id, step, maxBytes })) {
+    const lower = line.toLowerCase()
+    // most lines have none of them
+    const likely = words.filter((word) => lower.includes(word))
+    if (likely.length === 0) continue
     const here = toWords(line)
-    const found = words.filter((word) => here.some((one) => one.startsWith(word)))
+    const found = likely.filter((word) => here.some((one) => one.startsWith(word)))
     for (const word of found) missing.delete(word)
     if (found.length > 0 && lines.length < MAX_EXCERPTS) lines.push(clipText(line, EXCERPT_CHARS))
     if (missing.size === 0 && lines.length === MAX_EXCERPTS) break
