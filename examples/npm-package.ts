@@ -47,7 +47,7 @@ const BUILD = `cp -r source work && cd work && npx tsc src/index.ts --outDir ../
   && echo "built $(find ../built -name '*.js' | wc -l) files"`
 
 const test = (paths: string) =>
-  `cp -r source work && cd work && npx vitest run --no-color --reporter=dot --maxWorkers=1 --minWorkers=1 ${paths}`
+  `cp -r source work && cd work && npx vitest run --no-color --reporter=dot --testTimeout=60000 --maxWorkers=1 --minWorkers=1 ${paths}`
 
 const step = async (
   name: string,

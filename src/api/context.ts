@@ -6,7 +6,10 @@ import { createGates } from '../shared/db/gates.js'
 import { createKeptVolumes } from '../shared/db/kept-volumes.js'
 import type { Db } from '../shared/db/open.js'
 import { createPipelines, type PipelineRef } from '../shared/db/pipelines.js'
+import { createPipelineWebhooks } from '../shared/db/pipeline-webhooks.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
+import { createRunSearch } from '../shared/db/run-search.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets } from '../shared/db/secrets.js'
@@ -74,6 +77,7 @@ export function createContext(deps: ApiDeps) {
   const { reader, logsReader } = deps
   const users = createUsers(reader)
   const accessRules = createAccessRules(reader)
+  const policy = createPolicy({ ...deps.config.auth, rules: accessRules })
   const tokens = createTokens(reader)
   const signIn = createSignIn({ ...deps, users })
   return {
@@ -82,11 +86,14 @@ export function createContext(deps: ApiDeps) {
     timings: { ...TIMINGS, ...deps.timings },
     pipelines: createPipelines(reader),
     runs: createRuns(reader),
+    runSearch: createRunSearch(reader),
     waitReasons: createWaitReasons(reader),
     keptVolumes: createKeptVolumes(reader),
     tasks: createTasks(reader),
     gates: createGates(reader),
     pipelineInputs: createPipelineInputs(reader),
+    pipelineWebhooks: createPipelineWebhooks(reader),
+    deliveries: createWebhookDeliveries(reader),
     schedules: createSchedules(reader),
     executors: createExecutors(reader),
     secrets: createSecrets(reader),
@@ -100,7 +107,8 @@ export function createContext(deps: ApiDeps) {
       retentionMs: deps.config.auth.auditRetentionMs,
     }),
     accessRules,
-    policy: createPolicy({ ...deps.config.auth, rules: accessRules }),
+    policy,
+    authorize: deps.authorize ?? policy.authorize,
     deviceLogins: createDeviceLogins(reader),
     signIn,
     tokenReader: createTokenReader({ ...deps, tokens, users, key: signIn?.keys.tokens }),

@@ -23,7 +23,7 @@ export async function readJsonBody(
   { maxBytes, emptyTypes = [] }: BodyOptions,
 ): Promise<unknown> {
   if (emptyTypes.includes(mediaType(request))) return undefined
-  const bytes = await readBytes(request, maxBytes)
+  const bytes = await readBody(request, maxBytes)
   if (bytes.length === 0) return undefined
   if (mediaType(request) !== 'application/json' || request.headers['content-encoding'])
     throw invalidBody()
@@ -39,7 +39,7 @@ export async function readFormBody(
   request: IncomingMessage,
   maxBytes: number,
 ): Promise<URLSearchParams> {
-  const bytes = await readBytes(request, maxBytes)
+  const bytes = await readBody(request, maxBytes)
   const isForm = mediaType(request) === 'application/x-www-form-urlencoded'
   return new URLSearchParams(isForm ? bytes.toString() : '')
 }
@@ -64,7 +64,8 @@ export function tooLarge(): AppError {
   return new AppError('body_too_large', 'Request Entity Too Large')
 }
 
-async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** A body of any kind and bounded size. Throws `body_too_large`, or `request_invalid` when it is cut off. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   // not `for await`: leaving that early would end the connection before the answer

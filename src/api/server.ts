@@ -14,6 +14,7 @@ import { addAssetRoutes } from './routes/assets.js'
 import { addAuditRoutes } from './routes/audit.js'
 import { addDeviceLoginRoutes } from './routes/device-login.js'
 import { addGateRoutes } from './routes/gates.js'
+import { addMcpRoutes } from './routes/mcp.js'
 import { addMetaRoutes } from './routes/meta.js'
 import { addPageRoutes } from './routes/pages.js'
 import { addPipelineRoutes } from './routes/pipelines.js'
@@ -34,6 +35,8 @@ import { addSyncRunRoute } from './routes/sync-run.js'
 import { addTaskRoutes } from './routes/tasks.js'
 import { addTokenRoutes } from './routes/tokens.js'
 import { addTriggerRoutes } from './routes/triggers.js'
+import { addDeliveryRoutes } from './routes/deliveries.js'
+import { addWebhookRoute } from './routes/webhooks.js'
 
 export type { ApiDeps } from './context.js'
 
@@ -57,6 +60,8 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addRunLogRoutes(table, context)
   addRunEventRoutes(table, context)
   addGateRoutes(table, context)
+  addWebhookRoute(table, context)
+  addDeliveryRoutes(table, context)
   addShareLinkRoutes(table, context)
   addSharedRunRoutes(table, context)
   addSignOutRoutes(table, context)
@@ -64,6 +69,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   addTokenRoutes(table, context)
   addAuditRoutes(table, context)
   addSignInRoutes(table, context)
+  addMcpRoutes(table, context)
   addPageRoutes(table, context)
 
   const app = express()
@@ -83,7 +89,7 @@ export function createApi(deps: ApiDeps): { app: Express; table: RouteTable } {
   table.mount(app, {
     access: createAccess(context),
     audit: context.audit,
-    authorize: deps.authorize ?? context.policy.authorize,
+    authorize: context.authorize,
     maxBodyBytes: deps.config.limits.bodyBytes,
   })
   app.use(notFound(errorPage(context.site)))

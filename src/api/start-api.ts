@@ -9,6 +9,7 @@ import { loadAssets } from './assets.js'
 import { listen } from './listen.js'
 import { startScheduler } from './scheduler.js'
 import { createApi } from './server.js'
+import { keepAdmitting } from './webhooks/keep-admitting.js'
 import type { ApiWrites } from './writes.js'
 
 export interface RunApiOptions {
@@ -53,6 +54,10 @@ export async function runApi(options: RunApiOptions): Promise<void> {
     stopping,
     closing,
   })
+  const admitting = keepAdmitting({
+    ...{ reader: reader.db, writer: writer.client, changes, logger, signal: stopping },
+    maxQueueSize: config.queue.maxQueueSize,
+  })
   await using server = await listen(app, config)
   await using _scheduler = config.features.includes('schedules')
     ? startScheduler({
@@ -67,6 +72,7 @@ export async function runApi(options: RunApiOptions): Promise<void> {
     : undefined
   onReady(server.url)
   await Promise.race([aborted(closing), writer.failed])
+  await admitting
 }
 
 function closingDb<Handle extends { close(): unknown }>(db: Handle): Disposable & { db: Handle } {

@@ -11,6 +11,7 @@ import {
   type QueueFull,
   type Refusal,
 } from '../shared/admission/check-admission.js'
+import { QUEUED } from '../shared/admission/queued-note.js'
 import {
   enqueueRun,
   NO_GROUP,
@@ -29,13 +30,18 @@ import { createPipelines, type Pipeline, type PipelineInput } from '../shared/db
 import { createPipelineInputs } from '../shared/db/pipeline-inputs.js'
 import { createRuns, type Run } from '../shared/db/runs.js'
 import type { Notes } from '../shared/db/writer/protocol.js'
+import { createPipelineWebhooks } from '../shared/db/pipeline-webhooks.js'
+import { createWebhookDedups } from '../shared/db/webhook-dedups.js'
+import { createWebhookDeliveries } from '../shared/db/webhook-deliveries.js'
 import { createTriggeredRuns } from '../shared/db/triggered-runs.js'
 import { createTasks } from '../shared/db/tasks.js'
 import { createUploads } from '../shared/db/uploads.js'
 import { createSchedules } from '../shared/db/schedules.js'
 import { createSecrets, type EncryptedSecret } from '../shared/db/secrets.js'
+import { removeWebhookSecret } from '../shared/secrets/webhook-secret.js'
 import type { PipelineDeclarations } from '../shared/pipeline/program.js'
 import { removeDriverConfig } from '../shared/secrets/driver-config.js'
+import { createDeliveryWrites } from './webhooks/delivery-writes.js'
 import { isReservedSecret } from '../shared/secrets/reserved.js'
 
 /**
@@ -57,9 +63,15 @@ export function createOperations(db: Db) {
   const gates = createGates(db)
   const triggered = createTriggeredRuns(db)
   const pipelineInputs = createPipelineInputs(db)
+  const pipelineWebhooks = createPipelineWebhooks(db)
+  const deliveries = createWebhookDeliveries(db)
+  const dedups = createWebhookDedups(db)
   const schedules = createSchedules(db)
 
   return {
+    ...createDeliveryWrites({
+      ...{ pipelines, pipelineInputs, runs, tasks, executors, deliveries, dedups },
+    }),
     ...createAuthOperations(db),
     ...createTokenOperations(db),
 
@@ -68,7 +80,7 @@ export function createOperations(db: Db) {
      * the pipeline's own. Nothing is written unless all of it is.
      */
     setPipeline(set: SetPipeline): SetResult {
-      const { id, declarations, secrets: encrypted, driverConfig, now } = set
+      const { id, declarations, secrets: encrypted, driverConfig, webhooks, now } = set
       const existing = pipelines.findRef(id)
       if (existing?.id === id && existing.name !== set.input.name) return { outcome: 'id_taken' }
       const stored = pipelines.findByName(set.input.name)
@@ -88,6 +100,9 @@ export function createOperations(db: Db) {
       if (driverConfig === null || (stored && stored.driver !== input.driver))
         removeDriverConfig(secrets, id)
       if (driverConfig) secrets.upsert(driverConfig, now)
+      pipelineWebhooks.set(pipeline.id, declarations.mayRespond, webhooks.provider)
+      if (webhooks.secret === null) removeWebhookSecret(secrets, id)
+      for (const secret of webhooks.secret ?? []) secrets.upsert(secret, now)
       return { outcome: 'stored', pipeline }
     },
 
@@ -238,9 +253,6 @@ function mergeRule(
 /** The run goes with its pipeline. */
 const KEEP_NOTHING: KeepRule = { keepMs: 0, maxRuns: 0 }
 
-/** A note: how many runs are queued. Whatever ends a queued run takes it away. */
-const QUEUED = 'queued'
-
 /** The error text of a run that somebody stopped; on the wire. */
 const STOPPED = 'Run stopped by user'
 
@@ -254,6 +266,12 @@ export interface SetPipeline {
   secrets: EncryptedSecret[]
   /** Settings of its driver. Null: there are none; undefined: as they are, unless the driver changes. */
   driverConfig: EncryptedSecret | null | undefined
+  webhooks: {
+    /** The only provider that it takes webhooks of; empty: any. Undefined: as it is. */
+    provider: string | undefined
+    /** What they are signed with, and were until now. Null: nothing; undefined: as it is. */
+    secret: EncryptedSecret[] | null | undefined
+  }
   now: number
 }
 

@@ -30,7 +30,7 @@ export type Action =
   | 'server.read'
   | 'token.manage'
   | 'audit.read'
-  /** Probes, assets and share links: not even sign-in guards them. */
+  /** Probes, assets, share links, and webhooks, which are signed: not even sign-in guards them. */
   | 'public'
 
 /** What a route does it to: `key` is what the path says, an id or a name, not looked up yet. */

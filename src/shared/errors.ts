@@ -62,6 +62,7 @@ export const ERROR_CODES = [
   'driver_unknown',
   'secret_reserved',
   'secret_missing',
+  'secret_withheld',
   'secret_undecryptable',
   // runs
   'run_not_found',

@@ -30,6 +30,7 @@ export type FaultPoint =
   | 'run.cleaned'
   // the api
   | 'api.run.admitted'
+  | 'api.webhook.admitted'
   | 'api.run.restarted'
   | 'api.schedule.due'
   | 'api.schedule.fired'

@@ -73,9 +73,9 @@ const REFUSED: [what: string, body: Record<string, unknown>, text: string][] = [
     'secrets: the value of "A" is longer than 65536 characters',
   ],
   [
-    'a webhook secret',
-    { content: PIPELINE, webhook_secret: 'x' },
-    'webhook_secret: webhooks are not available in this version yet; leave it out',
+    'a provider that is none',
+    { content: PIPELINE, webhook_provider: 'x' },
+    'invalid request body: webhook_provider: Invalid option: expected one of ""|"github"|"gitlab"|"bitbucket"|"honeybadger"|"slack"|"stripe"|"pagerduty"|"linear"|"sentry"|"generic"',
   ],
   [
     'settings that are none',

@@ -62,8 +62,8 @@ test('a trigger that cannot mean what it says is refused', async (t) => {
     400,
     'invalid request body: args: at most 262144 characters in all',
   ])
-  const [status] = await post('{"mode":"webhook","webhook":{}}')
-  assert.equal(status, 501)
+  const [status] = await post('{"mode":"webhook","webhook":{"url":"x"}}')
+  assert.equal(status, 400)
   assert.equal(api.runs.countQueued(10), 0)
 })
 

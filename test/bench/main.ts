@@ -15,10 +15,12 @@ import { withScope } from './scope.js'
 import { round, type Figure } from './stats.js'
 import { benchTriggers } from './triggers.js'
 import { benchUpload } from './upload.js'
+import { benchWebhooks } from './webhooks.js'
 
 /**
  * `npm run bench`: medians beside the same work done bare, in one table and as JSON.
- * `--quick` measures less of everything; `--only first-line,idle` some; `--json FILE` writes a file.
+ * `npm run bench -- webhooks idle` or `--only webhooks,idle` measures some; `--quick` less of everything;
+ * `--json FILE` writes a file.
  */
 const BENCHES = {
   expressions: benchExpressions,
@@ -26,6 +28,7 @@ const BENCHES = {
   'first-instruction': benchFirstInstruction,
   runs: benchRuns,
   triggers: benchTriggers,
+  webhooks: benchWebhooks,
   'loud-step': benchLoudStep,
   'docker-step': benchDockerStep,
   'docker-loud-step': benchLoudDockerStep,
@@ -37,17 +40,18 @@ const BENCHES = {
   idle: benchIdle,
 }
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     json: { type: 'string' },
   },
 })
-const only = values.only?.split(',')
+const only = [...(values.only?.split(',') ?? []), ...positionals]
 const figures: Figure[] = []
 for (const [name, bench] of Object.entries(BENCHES)) {
-  if (only && !only.includes(name)) continue
+  if (only.length > 0 && !only.includes(name)) continue
   console.error(`measuring ${name}…`)
   figures.push(...(await withScope((scope) => bench(scope, { isQuick: values.quick }))))
 }

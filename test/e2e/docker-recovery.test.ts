@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { BUSYBOX_IMAGE, docker, ensureBusybox } from '../helpers/docker-engine.js'
+import { startEngineProxy } from '../helpers/engine-proxy.js'
 import { startOwnEngine } from '../helpers/own-engine.js'
 import { ended, getTasks, outputOf, trigger, type ApiTask } from '../helpers/runs.js'
 import { startServer, type TestServer } from '../helpers/server.js'
@@ -93,6 +94,37 @@ test('an engine that stops in the middle of a step: it is lost, runs once more, 
   assert.equal(outputOf(hit), 'begun\nbegun\nover\n')
   assert.equal(outputOf(await taskOf(server, run, 'before')), 'before\n', 'it ran once')
   await until('its containers are gone', async () => (await engine.docker('ps', '-aq')) === '')
+})
+
+test('a step whose engine is out of reach says so in its row, until it is back; the step goes on', async (t) => {
+  const engine = await startEngineProxy(t)
+  const args = ['--driver=docker', `--docker-host=${engine.host}`, '--log-level=error']
+  const server = await startServer(t, { args })
+  const id = await server.setPipeline(
+    'away',
+    `export const pipeline = async () => {
+      ${stepOf('hit', 'echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo over')}
+    }`,
+  )
+  const run = await trigger(server, id)
+  const hit = async () => taskOf(server, run, 'hit')
+  await until('the step is under way', async () => outputOf(await hit()).includes('begun'))
+  await engine.cut()
+  const noted = await until('its row says so', async () => (await hit())?.payload.error_message)
+  assert.match(
+    noted,
+    /^driver unavailable: following a container: the Docker engine does not answer: /,
+  )
+  assert.equal((await hit())?.payload.status, 'running')
+  const page = await (await server.api(`/runs/${run}/tasks`)).text()
+  assert.match(page, /<p class="task-error">driver unavailable: /)
+  await engine.mend()
+  await until('that is over', async () => (await hit())?.payload.error_message === undefined)
+  assert.equal((await hit())?.payload.status, 'running')
+  const container = await docker('ps', '-q', '--filter', `label=pocketci.run=${run}`)
+  await docker('exec', container, 'touch', '/tmp/go')
+  assert.equal((await ended(server, run)).status, 'success')
+  assert.equal(outputOf(await hit()), 'begun\nover\n')
 })
 
 // many starts in the last moment of an engine: what it then says is told apart by its words, and not

@@ -16,7 +16,14 @@ const EXAMPLES: Record<string, RegExp> = {
   'hello-world.ts': /finished: Hello, pocketci!\n$/,
   'stages.ts': /last build: \{ "at": "\d{4}-.*Z", "targets": 2 \}\n$/,
 }
-const TESTED_ELSEWHERE = ['gate.ts', 'npm-package.ts', 'schedule.ts', 'workdir.ts', 'tsconfig.json']
+const TESTED_ELSEWHERE = [
+  'gate.ts',
+  'npm-package.ts',
+  'schedule.ts',
+  'webhook.ts',
+  'workdir.ts',
+  'tsconfig.json',
+]
 
 test('every example has a test', () => {
   const files = readdirSync(repoPath('examples'))

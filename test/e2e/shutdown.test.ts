@@ -11,7 +11,7 @@ import { tempDir } from '../helpers/temp-dir.js'
 import { until } from '../helpers/until.js'
 
 /** No test waits for it: a stop that does is a failure. */
-const ARGS = ['--drain-timeout=5m', '--max-in-flight=1', '--lease-ttl=2s', '--log-level=warn']
+const ARGS = ['--drain-timeout=30s', '--max-in-flight=1', '--lease-ttl=2s', '--log-level=warn']
 
 /** Notes its start outside the system, and ends when a file is there. */
 const waiting = (ledger: string, go: string): string => `

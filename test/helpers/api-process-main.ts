@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { loadAssets } from '../../src/api/assets.js'
 import { listen } from '../../src/api/listen.js'
 import { createApi } from '../../src/api/server.js'
+import type { AdmitWebhook } from '../../src/api/webhooks/delivery-writes.js'
 import { createOperations, type AdmitRun, type ApiWrites } from '../../src/api/writes.js'
 import { loadConfig } from '../../src/shared/config/load-config.js'
 import { watchDatabases } from '../../src/shared/db/change-signal.js'
@@ -37,6 +38,8 @@ const write: WriterClient<ApiWrites>['write'] = async (operation, input) => {
   if (keeping === 'normal') return writer.client.write(operation, input, { isDurable: false })
   if (keeping === 'memory' && operation === 'admitRun')
     return accepted(input as AdmitRun) as ReturnType<ApiWrites[typeof operation]>
+  if (keeping === 'memory' && operation === 'admitWebhook')
+    return accepted(input as AdmitWebhook) as ReturnType<ApiWrites[typeof operation]>
   const work = operations[operation] as (input: unknown, group: Map<string, number>) => unknown
   return db.transaction(() => work(input, new Map())).immediate() as ReturnType<
     ApiWrites[typeof operation]
@@ -60,7 +63,7 @@ const { app } = createApi({
 const { url } = await listen(app, config)
 process.send?.(url)
 
-function accepted({ run, now }: AdmitRun) {
+function accepted({ run, now }: Pick<AdmitRun, 'run' | 'now'>) {
   const stored: Run = {
     ...run,
     status: 'queued',

@@ -20,6 +20,8 @@ export interface PipelinePageProps {
   /** The feature is on. */
   canFire: boolean
   defaultDriver: string
+  /** The feature is open. */
+  hasWebhooks: boolean
   page: Page
   found: PageOf<Run>
   now: number
@@ -59,6 +61,11 @@ export function renderPipelinePage(props: PipelinePageProps): string {
           <li>
             <span>Updated</span> <Time at={pipeline.updatedAt} />
           </li>
+          {props.hasWebhooks && (
+            <li>
+              <a href={`/pipelines/${id}/deliveries`}>Webhooks</a>
+            </li>
+          )}
         </ul>
         {isPaused && (
           <p class="banner is-waiting">This pipeline is paused. No new runs will be triggered.</p>

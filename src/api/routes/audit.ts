@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { nameOf } from '../../shared/authorize.js'
 import { AUDIT_OUTCOMES, type AuditFilter, type AuditReader } from '../../shared/db/audit-log.js'
+import type { Page } from '../../shared/db/pipelines.js'
 import { AppError } from '../../shared/errors.js'
 import { openBodyStream } from '../body-stream.js'
 import type { ApiContext } from '../context.js'
@@ -18,14 +19,12 @@ export function addAuditRoutes({ route }: RouteTable, context: ApiContext): void
   const options = { action: 'audit.read', resource: 'server' } as const
 
   route('GET', '/api/audit', options, (request, response) => {
-    const page = readPage(queryOf(request))
-    const found = auditLog.list(readFilter(request, context), readerOf(request, context), page)
-    const items = found.items.map((entry) => toWireAuditEntry(entry))
-    sendJson(response, 200, { ...envelope(page, found), items })
+    const query = queryOf(request)
+    sendJson(response, 200, listAudit(context, request, { query, page: readPage(query) }))
   })
 
   route('GET', '/api/audit/export', options, async (request, response) => {
-    const filter = readFilter(request, context)
+    const filter = readFilter(queryOf(request), context)
     const reader = readerOf(request, context)
     const body = openBodyStream(response, { 'Content-Type': 'application/x-ndjson' })
     for (let after = 0; !body.gone.aborted;) {
@@ -39,6 +38,18 @@ export function addAuditRoutes({ route }: RouteTable, context: ApiContext): void
   })
 }
 
+/** A page of what whoever asks may read of it. Throws `request_invalid` for a filter that is none. */
+export function listAudit(
+  context: ApiContext,
+  request: Request,
+  { query, page }: { query: URLSearchParams; page: Page },
+) {
+  const filter = readFilter(query, context)
+  const found = context.auditLog.list(filter, readerOf(request, context), page)
+  const items = found.items.map((entry) => toWireAuditEntry(entry))
+  return { ...envelope(page, found), items }
+}
+
 function readerOf(request: Request, { policy, accessRules, auditLog }: ApiContext): AuditReader {
   const actor = actorOf(request)
   // those of pipelines that are gone count too
@@ -50,8 +61,7 @@ function readerOf(request: Request, { policy, accessRules, auditLog }: ApiContex
   }
 }
 
-function readFilter(request: Request, { pipelines }: ApiContext): AuditFilter {
-  const query = queryOf(request)
+function readFilter(query: URLSearchParams, { pipelines }: ApiContext): AuditFilter {
   const outcome = query.get('outcome') ?? ''
   if (outcome !== '' && !AUDIT_OUTCOMES.some((known) => known === outcome))
     throw new AppError('request_invalid', `outcome: expected one of ${AUDIT_OUTCOMES.join(', ')}`)

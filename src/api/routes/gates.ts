@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { z } from 'zod'
 import { GATE_STATUSES, type Gate, type GateStatus } from '../../shared/db/gates.js'
+import type { Page, PageOf } from '../../shared/db/pipelines.js'
 import { AppError } from '../../shared/errors.js'
 import { isApprover, nameOf, UNKNOWN } from '../../shared/authorize.js'
 import { listGates } from '../auth/visible.js'
@@ -17,20 +18,15 @@ const AUDIT = { approved: 'gate.approve', rejected: 'gate.reject' } as const
 
 /** Listing gates, approving and rejecting them. */
 export function addGateRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { gates } = context
-
   route(
     'GET',
     '/api/gates',
     { action: 'gate.list', resource: 'server' },
     async (request, response) => {
-      checkFeature(context)
       const query = queryOf(request)
       const page = readPage(query)
       const status = parseStatus(query.get('status'))
-      const listed = listGates(context, request, { status, page })
-      const isStale = await expireOverdue(context, listed.items)
-      const found = isStale ? listGates(context, request, { status, page }) : listed
+      const found = await readGates(context, request, { page, status })
       sendJson(response, 200, {
         ...envelope(page, found),
         items: found.items.map((gate) => toWireGate(gate)),
@@ -43,11 +39,7 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
     '/api/runs/:run_id/gates',
     { action: 'run.read', resource: { kind: 'run', param: 'run_id' } },
     async (request, response) => {
-      checkFeature(context)
-      const { id } = getRun(context, pathParam(request, 'run_id'))
-      const listed = gates.listOfRun(id)
-      const isStale = await expireOverdue(context, listed)
-      const found = isStale ? gates.listOfRun(id) : listed
+      const found = await readGatesOfRun(context, pathParam(request, 'run_id'))
       sendJson(
         response,
         200,
@@ -63,21 +55,42 @@ export function addGateRoutes({ route }: RouteTable, context: ApiContext): void 
     ['reject', 'rejected'],
   ] as const) {
     route('POST', `/api/gates/:gate_id/${verb}`, options, async (request, response) => {
-      checkFeature(context)
       const json = await readJsonBody(request, { maxBytes: bodyBytes })
       const comment = parseBody(bodySchema, json ?? {}).comment ?? ''
-      const gate = await resolve(context, request, { status, comment })
+      const id = pathParam(request, 'gate_id')
+      const gate = await resolveGate(context, request, { id, status, comment })
       sendJson(response, 200, toWireGate(gate))
     })
     // the buttons of a run's page
     route('POST', `/gates/:gate_id/${verb}`, options, async (request, response) => {
-      checkFeature(context)
       const form = await readFormBody(request, bodyBytes)
       const { comment } = parseBody(bodySchema, Object.fromEntries(form))
-      const { runId } = await resolve(context, request, { status, comment: comment ?? '' })
+      const resolution = { id: pathParam(request, 'gate_id'), status, comment: comment ?? '' }
+      const { runId } = await resolveGate(context, request, resolution)
       redirect(response, 303, `/runs/${runId}/tasks`)
     })
   }
+}
+
+/** A page of gates, newest first, of one status or of all. Throws `access_denied` when the feature is off. */
+export async function readGates(
+  context: ApiContext,
+  request: Request,
+  { page, status }: { page: Page; status: GateStatus | undefined },
+): Promise<PageOf<Gate>> {
+  checkFeature(context)
+  const listed = listGates(context, request, { status, page })
+  const isStale = await expireOverdue(context, listed.items)
+  return isStale ? listGates(context, request, { status, page }) : listed
+}
+
+/** All of a run, oldest first. Throws `access_denied` when the feature is off, or `run_not_found`. */
+export async function readGatesOfRun(context: ApiContext, runId: string): Promise<Gate[]> {
+  checkFeature(context)
+  const { gates } = context
+  const { id } = getRun(context, runId)
+  const listed = gates.listOfRun(id)
+  return (await expireOverdue(context, listed)) ? gates.listOfRun(id) : listed
 }
 
 function checkFeature({ config }: ApiContext): void {
@@ -108,13 +121,18 @@ async function expireOverdue(
   return runIds.length > 0
 }
 
-async function resolve(
-  { gates, writer, audit, now }: ApiContext,
+/**
+ * Approves or rejects a gate. Throws `access_denied`, `gate_not_found`, `gate_resolved` or
+ * `run_not_in_flight`, and then nothing has changed.
+ */
+export async function resolveGate(
+  context: ApiContext,
   request: Request,
-  { status, comment }: { status: 'approved' | 'rejected'; comment: string },
+  { id, status, comment }: { id: string; status: 'approved' | 'rejected'; comment: string },
 ): Promise<Gate> {
+  checkFeature(context)
+  const { gates, writer, audit, now } = context
   const actor = actorOf(request)
-  const id = pathParam(request, 'gate_id')
   const asked = gates.find(id)
   if (asked && !isApprover(actor, asked.approvers)) {
     const { pipelineId } = asked

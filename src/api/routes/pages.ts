@@ -88,6 +88,7 @@ function addPipelinePages({ route }: RouteTable, context: ApiContext): void {
         site: siteFor(site, actorOf(request)),
         pipeline,
         inputs: pipelineInputs.find(id),
+        hasWebhooks: config.features.includes('webhooks'),
         schedules: schedules.listOf(id),
         canFire: config.features.includes('schedules'),
         defaultDriver,

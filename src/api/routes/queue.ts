@@ -8,7 +8,7 @@ import { showRun } from './runs.js'
 
 /** What is under way, what waits and why, and who could take it. */
 export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void {
-  const { runs, executors, pipelines, now } = context
+  const { runs, executors, pipelines, deliveries, now } = context
   const show = (run: Run) => ({
     ...showRun(context, run),
     pipeline_name: pipelines.findName(run.pipelineId) ?? '',
@@ -22,6 +22,7 @@ export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void
       total_running: running.totalItems,
       total_queued: queued.totalItems,
       total_suspended: runs.countSuspended(),
+      deferred_webhooks: deliveries.countDeferred(MAX_COUNT),
       capacity: executors.totalCapacity(now()),
       executors: executors.listAlive(now()).map(({ id, host, labels, capacity, inFlight }) => ({
         ...{ id, host, labels, capacity },
@@ -30,3 +31,6 @@ export function addQueueRoutes({ route }: RouteTable, context: ApiContext): void
     })
   })
 }
+
+/** Webhooks that wait are counted so far: as many as a server may be told to keep. */
+const MAX_COUNT = 1_000_000

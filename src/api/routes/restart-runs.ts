@@ -5,13 +5,14 @@ import type { Run } from '../../shared/db/runs.js'
 import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { getRun, type ApiContext } from '../context.js'
+import { refused, serverStopping } from '../refusals.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
 import { toWireTriggered } from '../wire/run.js'
 import type { RestartRun } from '../writes.js'
 import { absolutePath } from './tasks.js'
-import { admitRun, refused, serverStopping } from './triggers.js'
+import { admitRun } from './triggers.js'
 
 const rerunSchema = z.strictObject({
   from: z.union([
@@ -83,6 +84,7 @@ export async function restartRun(
     throw new AppError('access_denied', 'resume feature is not enabled')
   if (stopping.aborted) throw serverStopping()
   const { maxQueueSize } = config.queue
+  checkDelivery(context, getRun(context, runId))
   const result = await writer.write('restartRun', { runId, from, by, maxQueueSize, now: now() })
   faultPoint('api.run.restarted')
   switch (result.outcome) {
@@ -117,6 +119,7 @@ export async function restartRun(
 /** A new run of the same pipeline with the same input, asked for by whoever does now. */
 export async function retrigger(context: ApiContext, request: Request, run: Run): Promise<Run> {
   if (run.hasUpload) throw workdirGone()
+  checkDelivery(context, run)
   const { pipelineId, triggerInput: input } = run
   const { inputs = {} } = input
   const again = await admitRun(context, request, { pipelineId, type: 'manual', input, inputs })
@@ -124,6 +127,12 @@ export async function retrigger(context: ApiContext, request: Request, run: Run)
   const deed = { action: 'run.retrigger', pipelineId, target: again.id, details }
   await context.audit.record(request, deed)
   return again
+}
+
+/** A run that is done again reads its webhook again. */
+function checkDelivery({ deliveries }: ApiContext, { triggerInput: { webhook } }: Run): void {
+  if (webhook && deliveries.find(webhook.delivery)?.hasBody !== true)
+    throw new AppError('delivery_gone', 'the webhook of the run is no longer stored')
 }
 
 function workdirGone(): AppError {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Request } from 'express'
 import { z } from 'zod'
 import type { Config } from '../../shared/config/config.js'
 import type { Pipeline } from '../../shared/db/pipelines.js'
@@ -8,7 +9,6 @@ import { pipelineIdOf } from '../../shared/ids.js'
 import type { CompiledPipeline } from '../../shared/pipeline/program.js'
 import { encryptSecret } from '../../shared/secrets/cipher.js'
 import { checkName } from '../check-name.js'
-import { checkLaterFields, laterFields } from '../later-fields.js'
 import type { ApiContext } from '../context.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, type RouteTable } from '../route-table.js'
@@ -20,53 +20,67 @@ import {
   toConcurrency,
   toQueueSettings,
 } from '../submitted-queue-rules.js'
+import { checkWebhookFields, toWebhooks, webhookFields } from '../submitted-webhooks.js'
 import { checkSubmittedRule } from '../submitted-rule.js'
 import { checkSecrets, secretsSchema } from '../submitted-secrets.js'
 import { describePipeline } from './pipelines.js'
 
-const bodySchema = z.strictObject({
+export const pipelineBodySchema = z.strictObject({
   content: z.string().default(''),
   content_type: z.string().nullish(),
   ...driverFields,
   secrets: secretsSchema.nullish(),
   resume_enabled: z.boolean().nullish(),
   ...queueFields,
+  ...webhookFields,
   rbac_expression: z.string().nullish(),
-  ...laterFields,
 })
-type Body = z.infer<typeof bodySchema>
+type Body = z.infer<typeof pipelineBodySchema>
 
 /** Bodies that browsers' forms send bind nothing. */
 const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data']
 
 /** Creating a pipeline, or replacing the one of that name: all is checked first, then stored at once. */
 export function addSetPipelineRoute({ route }: RouteTable, context: ApiContext): void {
-  const { config, compile, pipelines, audit } = context
+  const { bodyBytes } = context.config.limits
   route(
     'PUT',
     '/api/pipelines/:id',
     { action: 'pipeline.set', resource: { kind: 'pipeline', param: 'id' } },
     async (request, response) => {
-      const { bodyBytes } = config.limits
       const json = await readJsonBody(request, { maxBytes: bodyBytes, emptyTypes: FORM_TYPES })
       const name = pathParam(request, 'id')
       checkName('pipeline', name)
-      const body = parseBody(bodySchema, json ?? {})
-      const contentType = check(body, config)
-      checkSubmittedRule(body.rbac_expression, actorOf(request))
-      const program = await compile(body.content, { contentType: contentType || 'ts' })
-      checkSchedules(program, config)
-      const former = pipelines.findByName(name)?.rule ?? ''
-      const pipeline = await store(context, { name, body, contentType, program })
-      const { id: pipelineId, rule } = pipeline
-      await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
-      if (rule !== former) {
-        const details = { from: former, to: rule }
-        await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
-      }
+      const body = parseBody(pipelineBodySchema, json ?? {})
+      const pipeline = await setPipeline(context, request, { name, body })
       sendJson(response, 200, describePipeline(context, pipeline))
     },
   )
+}
+
+/**
+ * Creates a pipeline, or replaces the one of that name. Throws `pipeline_invalid`, or what is wrong with the
+ * fields, and then nothing has changed.
+ */
+export async function setPipeline(
+  context: ApiContext,
+  request: Request,
+  { name, body }: { name: string; body: Body },
+): Promise<Pipeline> {
+  const { config, compile, pipelines, audit } = context
+  const contentType = check(body, config)
+  checkSubmittedRule(body.rbac_expression, actorOf(request))
+  const program = await compile(body.content, { contentType: contentType || 'ts' })
+  checkSchedules(program, config)
+  const former = pipelines.findByName(name)?.rule ?? ''
+  const pipeline = await store(context, { name, body, contentType, program })
+  const { id: pipelineId, rule } = pipeline
+  await audit.record(request, { action: 'pipeline.upsert', pipelineId, details: { name } })
+  if (rule !== former) {
+    const details = { from: former, to: rule }
+    await audit.record(request, { action: 'pipeline.rbac.update', pipelineId, details })
+  }
+  return pipeline
 }
 
 /** Answers the content type. Throws what is wrong with the fields; nothing is compiled yet. */
@@ -78,7 +92,7 @@ function check(body: Body, config: Config): '' | 'ts' | 'js' {
   if (body.resume_enabled === true && !config.features.includes('resume'))
     throw new AppError('request_invalid', 'resume feature is not enabled')
   checkQueueFields(body)
-  checkLaterFields(body, config.features)
+  checkWebhookFields(body, config.features)
   return contentType
 }
 
@@ -120,9 +134,10 @@ interface Submission {
  * create or delete the pipeline meanwhile: then the writer stores nothing, and the next try knows.
  */
 async function store(
-  { pipelines, writer, secretKey, now, config }: ApiContext,
+  context: ApiContext,
   { name, body, contentType, program }: Submission,
 ): Promise<Pipeline> {
+  const { pipelines, writer, secretKey, now, config } = context
   const input = {
     name,
     content: body.content,
@@ -134,8 +149,8 @@ async function store(
     rule: body.rbac_expression ?? undefined,
     ...toQueueSettings(body),
   }
-  const { inputs, schedules } = program
-  const declarations = { inputs, schedules }
+  const { inputs, schedules, mayRespond } = program
+  const declarations = { inputs, schedules, mayRespond }
   const concurrency = toConcurrency(body)
   const driver = checkDriver(body, config.drivers)
   let id = pipelines.findByName(name)?.id ?? pipelineIdOf(name, body.content)
@@ -149,6 +164,7 @@ async function store(
     const driverConfig = encryptSettings(driver, secretKey, id)
     const set = {
       ...{ id, input, declarations, concurrency, secrets, driverConfig },
+      webhooks: toWebhooks(body, context, id),
       now: now(),
     }
     const result = await writer.write('setPipeline', set)

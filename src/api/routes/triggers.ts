@@ -3,15 +3,18 @@ import { z } from 'zod'
 import { givenInputsSchema, resolveInputs, type GivenInputs } from '../../shared/contract/inputs.js'
 import type { TriggerInput, TriggerType } from '../../shared/contract/trigger-input.js'
 import type { Run } from '../../shared/db/runs.js'
-import { AppError } from '../../shared/errors.js'
 import { faultPoint } from '../../shared/faults.js'
 import { newRunId } from '../../shared/ids.js'
 import type { SpoolFile } from '../../shared/uploads/spool.js'
 import { nameOf } from '../../shared/authorize.js'
-import { checkAdmission, type Refusal } from '../../shared/admission/check-admission.js'
+import { checkAdmission } from '../../shared/admission/check-admission.js'
 import { resolveGroup } from '../../shared/admission/concurrency-group.js'
 import { getPipelineRef, type ApiContext } from '../context.js'
+import { admitWebhook } from '../webhooks/admit-webhook.js'
+import { maskHeaders } from '../webhooks/read-webhook.js'
+import { checkWebhooksFeature } from '../webhooks/check-feature.js'
 import { idOf } from '../middleware/request-id.js'
+import { refused, serverStopping } from '../refusals.js'
 import { parseBody, readJsonBody } from '../request-body.js'
 import { actorOf, pathParam, type RouteTable } from '../route-table.js'
 import { sendJson } from '../send.js'
@@ -23,8 +26,18 @@ const triggerSchema = z.strictObject({
   args: argsSchema.nullish(),
   jobs: argsSchema.nullish(),
   inputs: givenInputsSchema.nullish(),
-  webhook: z.unknown().optional(),
+  webhook: z
+    .strictObject({
+      method: z
+        .string()
+        .regex(/^[A-Za-z]{1,20}$/, 'this is no method')
+        .nullish(),
+      headers: z.record(z.string(), z.string()).nullish(),
+      body: z.string().nullish(),
+    })
+    .nullish(),
 })
+type GivenTrigger = z.infer<typeof triggerSchema>
 
 /** Starting a run in the background. */
 export function addTriggerRoutes({ route }: RouteTable, context: ApiContext): void {
@@ -37,11 +50,13 @@ export function addTriggerRoutes({ route }: RouteTable, context: ApiContext): vo
       const body = await readJsonBody(request, { maxBytes: context.config.limits.bodyBytes })
       const { id } = getPipelineRef(context, pathParam(request, 'id'))
       const given = parseBody(triggerSchema, body ?? {})
-      const run = await admitRun(context, request, {
-        ...{ pipelineId: id, type: 'manual' },
-        input: toTriggerInput(context, given),
-        inputs: given.inputs ?? {},
-      })
+      const run =
+        given.mode === 'webhook'
+          ? await simulateWebhook(context, request, id, given)
+          : await admitRun(context, request, {
+              ...{ pipelineId: id, type: 'manual', input: toTriggerInput(given) },
+              inputs: given.inputs ?? {},
+            })
       sendJson(response, 202, toWireTriggered(run))
     },
   )
@@ -109,40 +124,31 @@ export function checkWouldAdmit(context: ApiContext, pipelineId: string): void {
   if (checked.outcome !== 'free') throw refused(checked, maxQueueSize)
 }
 
-export function refused(refusal: Refusal, maxQueueSize: number): AppError {
-  switch (refusal.outcome) {
-    case 'pipeline_not_found':
-      return new AppError('pipeline_not_found', 'pipeline not found')
-    case 'paused':
-      return new AppError('pipeline_paused', 'pipeline is paused')
-    case 'queue_full': {
-      const { inFlight, maxInFlight } = refusal
-      return new AppError('queue_full', 'execution queue is full', {
-        details: { in_flight: inFlight, max_in_flight: maxInFlight, max_queue_size: maxQueueSize },
-      })
-    }
-  }
-}
-
-export function serverStopping(): AppError {
-  return new AppError('server_stopping', 'the server is stopping and starts no new runs')
-}
-
 /** Arguments count in mode `args` alone; an unknown mode is a manual trigger. */
-function toTriggerInput(
-  { config }: ApiContext,
-  { mode, args, jobs }: z.infer<typeof triggerSchema>,
-): TriggerInput {
-  if (mode === 'webhook') {
-    if (!config.features.includes('webhooks'))
-      throw new AppError('access_denied', 'webhooks feature is not enabled')
-    throw new AppError(
-      'not_supported_yet',
-      'triggers in mode webhook are not available in this version yet: use mode args',
-    )
-  }
+function toTriggerInput({ mode, args, jobs }: GivenTrigger): TriggerInput {
   return {
     ...(mode === 'args' && args?.length ? { args } : {}),
     ...(jobs?.length ? { jobs } : {}),
   }
+}
+
+/** A run as of a webhook that nobody has signed and nobody waits for. */
+async function simulateWebhook(
+  context: ApiContext,
+  request: Request,
+  pipelineId: string,
+  { webhook }: GivenTrigger,
+): Promise<Run> {
+  checkWebhooksFeature(context)
+  const { method, headers, body } = webhook ?? {}
+  const event = {
+    ...{ provider: 'manual', eventType: '', method: method ?? 'POST' },
+    headers: maskHeaders(headers ?? {}),
+  }
+  const taken = await admitWebhook(context, request, {
+    ...{ pipelineId, event, body: Buffer.from(body ?? ''), maxDeferred: 0 },
+    triggeredBy: nameOf(actorOf(request)) || 'manual',
+  })
+  if (taken.outcome !== 'accepted') throw new Error('a webhook that cannot wait was not refused')
+  return taken.run
 }

@@ -1,4 +1,5 @@
 import type { OutputStream } from '../../shared/contract/statuses.js'
+import type { AppError } from '../../shared/errors.js'
 
 /**
  * What runs the containers, volumes and sandboxes of one run. A driver knows nothing of SQLite,
@@ -107,13 +108,20 @@ export interface Container {
    * container has ended and everything it wrote was read. Chunks of one stream are in order. A slow
    * reader holds nothing back in memory. May be read again from the start at any time.
    */
-  output(options?: { from?: StreamOffsets; signal?: AbortSignal }): AsyncIterable<OutputChunk>
+  output(options?: OutputOptions): AsyncIterable<OutputChunk>
   /** The end of the container; the same answer at each call. */
   wait(signal?: AbortSignal): Promise<ExitStatus>
   /** SIGTERM to all its processes, SIGKILL after the grace. Resolves when it has ended. */
   kill(graceMs?: number): Promise<void>
   /** Kills and removes it. Safe to repeat. */
   remove(): Promise<void>
+}
+
+export interface OutputOptions {
+  from?: StreamOffsets
+  signal?: AbortSignal
+  /** Told why when what runs the container does not answer, and with undefined when it does again. */
+  onAway?: (reason: AppError | undefined) => void
 }
 
 export type StreamOffsets = Readonly<Record<OutputStream, number>>

@@ -42,6 +42,7 @@ import {
   findStoredOutput,
 } from '../steps/stored-output.js'
 import { createUsedSecrets } from '../steps/used-secrets.js'
+import { withholdSecrets } from '../steps/withhold-secrets.js'
 import type { ExecutorWrites } from '../writes.js'
 import type { Lease } from './lease.js'
 import type { RunControl } from './run-control.js'
@@ -104,11 +105,18 @@ export async function executeRun(execution: Execution): Promise<RunExit> {
     secrets: createUsedSecrets({
       runId: run.id,
       masterKey: Buffer.from(task.masterKey),
-      reader: createSecretReader({
-        secrets: () => createSecrets(main.get()),
-        masterKey: Buffer.from(task.masterKey),
-        pipelineId: pipeline.id,
-      }),
+      reader: withholdSecrets(
+        createSecretReader({
+          secrets: () => createSecrets(main.get()),
+          masterKey: Buffer.from(task.masterKey),
+          pipelineId: pipeline.id,
+        }),
+        {
+          run,
+          findBody: (id) => createWebhookDeliveries(main.get()).findBody(id),
+          isApproved: () => createGates(main.get()).hasApproved(run.id),
+        },
+      ),
       redactor,
       earlier: claimed.isFresh ? [] : createRunSecrets(main.get()).list(run.id),
       record: (secrets) => effects.record(secrets.map((one) => ({ type: 'secret', ...one }))),

@@ -56,7 +56,7 @@ export async function openPool(options: PoolOptions): Promise<Pool> {
   const { config, capacity, stateWriter, logWriter, launcher } = options
   const data: ThreadData = { engine: await loadEngine() }
   const piscina = new Piscina<ThreadTask, ThreadResult>({
-    filename: new URL('./run-thread.js', import.meta.url).href,
+    filename: new URL('./thread-entry.js', import.meta.url).href,
     minThreads: Math.min(WARM_THREADS, capacity),
     maxThreads: capacity,
     idleTimeout: IDLE_TIMEOUT_MS,

@@ -35,7 +35,9 @@ export async function followContainer(options: FollowOptions): Promise<Container
   const detached = new AbortController()
   const watch = watchForEnd(options, detached)
   try {
-    for await (const chunk of container.output({ from: output.from, signal: detached.signal }))
+    const { signal } = detached
+    const onAway = (reason: AppError | undefined): void => noteAway(options, reason)
+    for await (const chunk of container.output({ from: output.from, signal, onAway }))
       await output.write(chunk)
     if (detached.signal.aborted) throw watch.failure() ?? detachedError()
     // the log is synced while the container is being taken down
@@ -46,6 +48,14 @@ export async function followContainer(options: FollowOptions): Promise<Container
     // whatever ended it, nobody waits for the container any more
     detached.abort()
   }
+}
+
+/** The step goes on or not; nobody knows while its driver does not answer. */
+function noteAway({ context, step }: FollowOptions, reason: AppError | undefined): void {
+  const { effects, logger, redactor } = context
+  if (reason) logger.warn({ err: reason, step }, 'a step cannot be followed: its driver is away')
+  const text = reason ? redactor.redact(`driver unavailable: ${reason.message}`) : ''
+  effects.commit([], [{ type: 'note', step, text }])
 }
 
 interface EndWatch {

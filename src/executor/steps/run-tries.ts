@@ -4,6 +4,7 @@ import type { OutputStream } from '../../shared/contract/statuses.js'
 import type { Task } from '../../shared/db/tasks.js'
 import type { Container } from '../drivers/driver.js'
 import type { Effect } from '../sandbox/effect.js'
+import type { TaskChange } from '../writes.js'
 import { followContainer, type ContainerEnd } from './follow-container.js'
 import { openPatience } from './infrastructure.js'
 import { openLogBatcher, type LogBatcher } from './log-batcher.js'
@@ -98,7 +99,7 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
       const container = await startNoted(options, output, what)
       wasStarted = true
       faultPoint('step.container.started')
-      context.effects.commit([], [{ type: 'start', step }, ...patience.over()])
+      context.effects.commit([], [{ type: 'start', step }, ...staleNote(task), ...patience.over()])
       const end = await followContainer({
         context,
         step,
@@ -115,6 +116,12 @@ async function runTry(options: TriesOptions, { tryNumber, output, task }: Try) {
       await patience.wait(error)
     }
   }
+}
+
+/** What an executor has noted of an engine that was away, and died before that was over. */
+function staleNote(task: Task | undefined): TaskChange[] {
+  const isStale = task?.tries === 1 && task.errorMessage !== ''
+  return isStale ? [{ type: 'note', step: task.step, text: '' }] : []
 }
 
 /** An executor may have killed it when its time was up, and died before it could say so. */

@@ -95,6 +95,15 @@ export function resolveInputs(
   )
 }
 
+/** What a run gets that was accepted before and is given nothing. */
+export function defaultInputs(declared: InputDeclarations): Record<string, InputValue> {
+  return Object.fromEntries(
+    Object.entries(declared).flatMap(([name, input]): [string, InputValue][] =>
+      input.default === undefined ? [] : [[name, input.default]],
+    ),
+  )
+}
+
 function convert(name: string, input: InputDeclaration, value: InputValue): InputValue {
   switch (input.type) {
     case 'string':

@@ -14,7 +14,7 @@ export interface Gate {
   id: string
   runId: string
   pipelineId: string
-  /** Numbers the gates of a run from 1. */
+  /** Numbers the gates of a run from 1; 0: one of before the run was started anew. */
   number: number
   name: string
   message: string
@@ -65,6 +65,12 @@ export function createGates(db: Db) {
      where run_id = @runId and status = 'pending' and deadline_at <= @now`,
   )
   const forget = db.prepare<[string]>("delete from gates where run_id = ? and status = 'pending'")
+  const putAside = db.prepare<[string]>('update gates set number = 0 where run_id = ?')
+  const approved = db
+    .prepare<[string], number>(
+      "select 1 from gates where run_id = ? and number > 0 and status = 'approved' limit 1",
+    )
+    .pluck()
   const byId = db.prepare<[string], Row>(`${SELECT} where gates.id = ?`)
   const byNumber = db.prepare<[string, number], Row>(
     `${SELECT} where gates.run_id = ? and gates.number = ? order by gates.seq desc limit 1`,
@@ -100,7 +106,13 @@ export function createGates(db: Db) {
     expire: (runId: string, now: number): void => void expire.run({ runId, now }),
 
     /** Its run starts anew and asks for its gates again; who has resolved some stays on record. */
-    forget: (runId: string): void => void forget.run(runId),
+    forget(runId: string): void {
+      forget.run(runId)
+      putAside.run(runId)
+    },
+
+    /** Whether somebody has approved a gate of the run, since it began or was started anew. */
+    hasApproved: (runId: string): boolean => approved.get(runId) === 1,
 
     find: (id: string): Gate | undefined => fromRow(byId.get(id)),
 

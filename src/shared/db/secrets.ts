@@ -26,6 +26,11 @@ export function createSecrets(db: Db) {
       'select encrypted_value from secrets where scope = ? and key = ?',
     )
     .pluck()
+  const findSince = db
+    .prepare<[string, string, number], Buffer>(
+      'select encrypted_value from secrets where scope = ? and key = ? and updated_at > ?',
+    )
+    .pluck()
   const upsert = db.prepare<[Record<string, unknown>]>(
     `insert into secrets (scope, key, encrypted_value, updated_at)
      values (@scope, @key, @encryptedValue, @now)
@@ -50,6 +55,9 @@ export function createSecrets(db: Db) {
 
   return {
     find: (scope: string, key: string): Buffer | undefined => find.get(scope, key),
+    /** Undefined also when it was written at that time or before. */
+    findSince: (scope: string, key: string, time: number): Buffer | undefined =>
+      findSince.get(scope, key, time),
     upsert: (secret: EncryptedSecret, now: number): void => void upsert.run({ ...secret, now }),
     listKeys: (scope: string): string[] => keys.all(scope),
     /** Those that have a secret of this key. */

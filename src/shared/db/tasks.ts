@@ -95,6 +95,12 @@ export function createTasks(db: Db) {
   const byPath = db.prepare<[string, string], Task>(
     `select ${COLUMNS} from tasks where run_id = ? and path = ?`,
   )
+  const failed = db.prepare<[string, number], Task>(
+    `select ${COLUMNS} from tasks
+     where run_id = ? and status in ('failure', 'error', 'abort')
+       and substr(path, length('/pipeline/' || run_id || '/') + 1, ${EARLIER.length + 1}) <> '${EARLIER}/'
+     order by step limit ?`,
+  )
   const jobStatus = db
     .prepare<[string, string], string>(
       `select tasks.status from tasks join runs on runs.id = tasks.run_id
@@ -162,6 +168,9 @@ export function createTasks(db: Db) {
       items: page.all({ runId, limit: perPage, offset: (number - 1) * perPage }),
       totalItems: count.get(runId) ?? 0,
     }),
+
+    /** The first that failed in the last generation of a run, timed out or could not be run. */
+    listFailed: (runId: string, limit: number): Task[] => failed.all(runId, limit),
 
     /** Latest status of a job in a pipeline's runs that is neither skipped nor pending; '' when none. */
     findLatestJobStatus: (pipelineId: string, job: string): string =>

@@ -34,23 +34,37 @@ export function createWebhookDedups(db: Db) {
        select id from webhook_dedups where created_at < ? order by created_at limit ?)`,
   )
 
+  const findOwner = (key: DedupKey, { now, ttlMs }: DedupTime): string | undefined => {
+    const found = find.get(key)
+    const isSeen = found && found.hasBroken === 0 && found.createdAt > now - ttlMs
+    return isSeen ? found.ownerId : undefined
+  }
+
   return {
     /**
-     * Who came with a key before, within the time that it counts; undefined: nobody, and from now on it is
-     * this owner. A run that failed for no reason of its own does not count. Part of the transaction
-     * that acts on the answer.
+     * Who came with a key before, within the time that it counts. A run that failed for no reason of its
+     * own does not count.
      */
-    take(key: DedupKey, { now, ttlMs }: { now: number; ttlMs: number }): string | undefined {
-      const found = find.get(key)
-      const isSeen = found && found.hasBroken === 0 && found.createdAt > now - ttlMs
-      if (isSeen) return found.ownerId === key.ownerId ? undefined : found.ownerId
-      put.run({ ...key, now })
-      return undefined
+    findOwner,
+
+    /** From now on a key is this owner's. */
+    put: (key: DedupKey, now: number): void => void put.run({ ...key, now }),
+
+    /** As `findOwner`; a key that nobody has is the caller's then. Part of the transaction that acts on it. */
+    take(key: DedupKey, time: DedupTime): string | undefined {
+      const owner = findOwner(key, time)
+      if (owner === undefined) put.run({ ...key, now: time.now })
+      return owner === key.ownerId ? undefined : owner
     },
 
     /** Forgets up to `limit` keys that were first seen before a time; answers how many. */
     prune: (before: number, limit: number): number => prune.run(before, limit).changes,
   }
+}
+
+export interface DedupTime {
+  now: number
+  ttlMs: number
 }
 
 /** Ends of runs that say nothing about what was sent. */

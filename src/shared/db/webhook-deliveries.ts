@@ -30,7 +30,7 @@ export interface Delivery {
   hasBody: boolean
 }
 
-export interface NewDelivery extends Omit<Delivery, 'bodyBytes' | 'response' | 'hasBody'> {
+export interface NewDelivery extends Omit<Delivery, 'response' | 'hasBody'> {
   /** Kept unless it is a duplicate or nobody knows who sent it. */
   body: Uint8Array
   keepsBody: boolean
@@ -112,7 +112,6 @@ export function createWebhookDeliveries(db: Db) {
         provider: event.provider,
         eventType: event.eventType,
         event: JSON.stringify(event),
-        bodyBytes: bytes.length,
       })
       if (keepsBody) insertBody.run(delivery.id, bytes)
       if (delivery.outcome === 'refused') dropRefused.run(delivery.pipelineId)

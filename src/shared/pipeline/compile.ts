@@ -6,6 +6,7 @@ import { parseDeclarations } from '../contract/inputs.js'
 import { parseSchedules } from '../contract/schedules.js'
 import type { CompiledPipeline, PipelineDeclarations } from './program.js'
 import { readDeclarations } from './read-declarations.js'
+import { findRespond } from './find-respond.js'
 import { runCompiler } from './run-compiler.js'
 
 export { stopCompiler } from './run-compiler.js'
@@ -158,7 +159,8 @@ function checkOutline(
   const names = DECLARED.filter((name) => entry?.exports.includes(name))
   const declared = readDeclarations(text, names)
   const inputs = parseDeclarations(declared.inputs ?? {})
-  return { inputs, schedules: parseSchedules(declared.schedules ?? {}, inputs) }
+  const schedules = parseSchedules(declared.schedules ?? {}, inputs)
+  return { inputs, schedules, mayRespond: findRespond(text) }
 }
 
 const DECLARED = ['inputs', 'schedules'] as const

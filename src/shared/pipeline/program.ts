@@ -15,6 +15,8 @@ export interface Program {
 export interface PipelineDeclarations {
   inputs: InputDeclarations
   schedules: DeclaredSchedules
+  /** It may call `http.respond`; when not, nobody has to wait for that. */
+  mayRespond: boolean
 }
 
 export interface CompiledPipeline extends Program, PipelineDeclarations {}

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOperations } from '../../../src/executor/writes.js'
+import { createGates } from '../../../src/shared/db/gates.js'
+import { createSecrets } from '../../../src/shared/db/secrets.js'
+import { encryptSecret } from '../../../src/shared/secrets/cipher.js'
 import { createRuns } from '../../../src/shared/db/runs.js'
 import { createWebhookDedups } from '../../../src/shared/db/webhook-dedups.js'
 import { createWebhookDeliveries } from '../../../src/shared/db/webhook-deliveries.js'
 import { hashKey } from '../../../src/shared/webhooks/event-expressions.js'
-import { createAttempts, RUN, type TestRun } from '../../helpers/attempts.js'
+import { createAttempts, MASTER_KEY, RUN, type TestRun } from '../../helpers/attempts.js'
 
 const attempts = createAttempts()
 const SUCCESS = { status: 'success' }
@@ -22,6 +25,7 @@ function deliver({ main }: TestRun, body = BODY, respondBy: number | null = null
   }
   createWebhookDeliveries(main).insert({
     ...{ id: 'd', pipelineId: 'p', event, body: Buffer.from(body), keepsBody: true },
+    bodyBytes: body.length,
     ...{ outcome: 'accepted', reason: '', runId: RUN, firstId: null, requestId: '' },
     ...{ receivedAt: 1, respondBy },
   })
@@ -157,6 +161,23 @@ test('the first answer counts, while somebody waits for it, and only what HTTP a
   }
 })
 
+test('a body that is too large for the sandbox is an error there, and expressions see all of it', async (t) => {
+  const run = await attempts.open(
+    t,
+    pipeline(`
+      ${show("webhookParams({ size: 'len(payload.text)', last: 'payload.last' })")}
+      try { http.request() } catch (error) { console.log(error.message) }`),
+  )
+  deliver(run, JSON.stringify({ text: 'x'.repeat(9 * 1_048_576), last: 'here' }))
+  assert.deepEqual(await run.attempt(), SUCCESS)
+  const [params, error] = linesOf(run)
+  assert.equal(params, '{"size":"9437184","last":"here"}')
+  assert.match(
+    error ?? '',
+    /^http\.request: the result is larger than 8388608 bytes.*--sandbox-message-mb/,
+  )
+})
+
 test('a webhook that is no longer stored is an error, not an empty one', async (t) => {
   const run = await attempts.open(
     t,
@@ -166,6 +187,37 @@ test('a webhook that is no longer stored is an error, not an empty one', async (
   run.main.prepare('delete from webhook_deliveries').run()
   assert.deepEqual(await run.attempt(), SUCCESS)
   assert.deepEqual(linesOf(run), ['webhook delivery d is no longer stored'])
+})
+
+test('the code of a fork gets no secrets until a person approves, and again after a resume', async (t) => {
+  const fork = (head: number): string =>
+    JSON.stringify({ pull_request: { head: { repo: { id: head } }, base: { repo: { id: 1 } } } })
+  const source = pipeline(`
+    const use = () => runtime.run({ name: 'say', command: { path: 'say', args: ['x'] }, env: { A: 'secret:A' } })
+      .then(() => console.log('used'), (error) => console.log(error.message))
+    await use()
+    await orchestration.gate('secrets')
+    await use()`)
+  const withheld =
+    'failed to load secrets for task "say": secret "A" is withheld: the run is for a pull request from a fork, and nobody has approved a gate of it'
+  for (const [head, expected] of [
+    [2, [withheld, 'used']],
+    [1, ['used', 'used']],
+  ] as const) {
+    const run = await attempts.open(t, source)
+    deliver(run, fork(head))
+    const encryptedValue = encryptSecret(MASTER_KEY, 'pipeline/p', 'A', 'abcdefgh')
+    createSecrets(run.main).upsert({ scope: 'pipeline/p', key: 'A', encryptedValue }, 1)
+    assert.equal((await run.attempt()).status, 'waiting')
+    const gates = createGates(run.main)
+    const gate = gates.findNumber(RUN, 1)
+    gates.resolve(gate?.id ?? '', { status: 'approved', by: 'ann', comment: '' }, 2)
+    assert.deepEqual(await run.attempt(), SUCCESS)
+    assert.deepEqual(linesOf(run), expected)
+    gates.forget(RUN)
+    assert.equal(gates.hasApproved(RUN), false)
+    assert.equal(gates.listOfRun(RUN)[0]?.approvedBy, 'ann')
+  }
 })
 
 test('an executor may die at every operation of a run that asks and answers', async (t) => {
@@ -193,7 +245,7 @@ test('old deliveries go, but not those that a run needs or that wait for room', 
   const deliveries = createWebhookDeliveries(main)
   const event = { provider: 'generic', eventType: '', method: 'POST', delivery: 'x' }
   const one = { pipelineId: 'p', event, body: Buffer.from('x'), keepsBody: true, reason: '' }
-  const more = { firstId: null, requestId: '', respondBy: null, runId: null }
+  const more = { bodyBytes: 1, firstId: null, requestId: '', respondBy: null, runId: null }
   for (const [id, outcome, receivedAt] of [
     ['old', 'accepted', 1],
     ['deferred', 'deferred', 1],

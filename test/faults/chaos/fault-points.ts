@@ -17,6 +17,7 @@ const POINTS: Record<string, FaultPoint[]> = {
     'run.claimed',
     'run.replay.over',
     'run.finish.committed',
+    'run.removed',
     'run.cleaned',
   ],
   api: ['api.run.admitted'],

@@ -18,6 +18,30 @@ const compile = (source: string, maxBytes?: number) =>
     ...(maxBytes === undefined ? {} : { maxBytes }),
   })
 
+describe('whether a program may answer a webhook', () => {
+  const cases: [body: string, mayRespond: boolean][] = [
+    ["http.respond({ body: 'x' })", true],
+    ['const { respond } = http; respond()', true],
+    ["http['respond']()", true],
+    ['const h = { http }; h.http.respond()', true],
+    ['globalThis.http.respond()', true],
+    ["eval('http.respond()')", true],
+    ['http.request()?.body', false],
+    ["const url = 'http://x'; const o = { http: url }; o.http.respond?.()", false],
+    ["console.log('http.respond()')", false],
+    ['', false],
+    [`${'['.repeat(20_000)}http.respond()${']'.repeat(20_000)}`, true],
+  ]
+  for (const [body, mayRespond] of cases)
+    it(`${body.slice(0, 60)}: ${mayRespond}`, async () => {
+      const program = await compile(`export const pipeline = async () => {\n${body}\n}`).catch(
+        () => undefined,
+      )
+      // what is nested too deeply may be refused as well
+      assert.equal(program?.mayRespond ?? true, mayRespond)
+    })
+})
+
 describe('compilePipeline', () => {
   const accepted = {
     'an exported constant': 'export const pipeline = async (): Promise<void> => {}',

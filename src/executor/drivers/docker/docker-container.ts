@@ -27,7 +27,7 @@ export function openContainer(options: ContainerOptions): Container {
   return {
     id,
 
-    async *output({ from = { stdout: 0, stderr: 0 }, signal } = {}) {
+    async *output({ from = { stdout: 0, stderr: 0 }, signal, onAway } = {}) {
       const position = { ...from }
       const isStart = from.stdout === 0 && from.stderr === 0
       const source = isStart ? live : undefined
@@ -37,7 +37,7 @@ export function openContainer(options: ContainerOptions): Container {
         if (signal?.aborted || (await end.isReached(signal)) || signal?.aborted) return
       }
       // a later reader, or the rest of what a lost connection kept back
-      yield* readLog({ container, end, position, signal })
+      yield* readLog({ container, end, position, signal, onAway })
     },
 
     wait: (signal) => unlessAborted(end.wait(), signal),

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import type { OutputStream } from '../../../shared/contract/statuses.js'
-import type { OutputChunk } from '../driver.js'
+import type { OutputChunk, OutputOptions } from '../driver.js'
 import { demultiplex, type Frame } from './demultiplex.js'
 import { statusOf, toDriverError } from '../../../shared/docker/engine.js'
 import { patiently, type End } from './wait-for-end.js'
@@ -27,34 +27,53 @@ export interface LogOptions {
   /** Moves on with what is read. */
   position: Position
   signal: AbortSignal | undefined
+  /** See OutputOptions. */
+  onAway: OutputOptions['onAway']
 }
 
 /** The stored output behind `position` until the container's end, across restarts of the engine. */
 export async function* readLog(options: LogOptions): AsyncGenerator<OutputChunk> {
   const { container, position } = options
+  const ask = <Value>(question: () => Promise<Value>) => askTelling(question, options.onAway)
   while (!options.signal?.aborted) {
-    const source = await openLog(container)
+    const source = await openLog(container, ask)
     const seen: Position = { stdout: 0, stderr: 0 }
     for await (const frame of frames(source, options.signal)) {
       const chunk = behind(frame, seen, position)
       if (chunk) yield chunk
     }
-    if (options.signal?.aborted || !(await isRunning(container))) return
+    if (options.signal?.aborted || !(await isRunning(container, ask))) return
   }
 }
 
-async function openLog(container: Docker.Container): Promise<NodeJS.ReadableStream> {
+type Ask = <Value>(question: () => Promise<Value>) => Promise<Value>
+
+/** Tells that the engine is away, and that it is back; of what goes by itself nothing is told. */
+async function askTelling<Value>(
+  question: () => Promise<Value>,
+  onAway: OutputOptions['onAway'],
+): Promise<Value> {
+  let isAway = false
+  const answer = await patiently(question, (error) => {
+    if (!isAway) onAway?.(toDriverError(error, 'container_failed', 'following a container'))
+    isAway = true
+  })
+  if (isAway) onAway?.(undefined)
+  return answer
+}
+
+async function openLog(container: Docker.Container, ask: Ask): Promise<NodeJS.ReadableStream> {
   try {
-    return await patiently(() => container.logs({ follow: true, stdout: true, stderr: true }))
+    return await ask(() => container.logs({ follow: true, stdout: true, stderr: true }))
   } catch (error) {
     throw toDriverError(error, 'container_failed', 'reading the output of a container')
   }
 }
 
 /** A connection that ended early, or the end of the output. */
-async function isRunning(container: Docker.Container): Promise<boolean> {
+async function isRunning(container: Docker.Container, ask: Ask): Promise<boolean> {
   try {
-    return (await patiently(() => container.inspect())).State.Running
+    return (await ask(() => container.inspect())).State.Running
   } catch (error) {
     if (statusOf(error) === 404) return false
     throw toDriverError(error, 'container_failed', 'looking at a container')

@@ -165,7 +165,7 @@ function openWait({ id, modem }: Docker.Container): Promise<AsyncIterable<unknow
 /** Repeats a question until the engine answers. */
 export async function patiently<Value>(
   ask: () => Promise<Value>,
-  onAway: () => void = () => undefined,
+  onAway: (error: unknown) => void = () => undefined,
 ): Promise<Value> {
   const deadline = Date.now() + PATIENCE_MS
   for (;;) {
@@ -173,7 +173,7 @@ export async function patiently<Value>(
       return await ask()
     } catch (error) {
       if (!isEngineLost(error) || Date.now() > deadline) throw error
-      onAway()
+      onAway(error)
       await sleep(RETRY_MS)
     }
   }

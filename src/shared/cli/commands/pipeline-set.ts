@@ -31,7 +31,7 @@ import { checkFile, contentTypeOf, pipelineNameOf, readTextFile } from '../pipel
 
 const group = 'Pipeline'
 const rules = 'Queue (what is left out stays as it is)'
-const webhooks = 'leave it out; webhooks come with a later version'
+const webhooks = 'Webhooks (what is left out stays as it is)'
 
 /** As the server stores it; undefined leaves what the pipeline has. */
 const resume: Kind<boolean | undefined> = {
@@ -74,9 +74,13 @@ const FLAGS = {
     kind: text,
     short: 'w',
     env: 'CI_WEBHOOK_SECRET',
-    doc: 'secret that webhooks are signed with',
-    group,
-    later: webhooks,
+    doc: 'secret that webhooks are signed with; --webhook-secret= takes it away',
+    group: webhooks,
+  },
+  'webhook-provider': {
+    kind: { ...text, placeholder: 'NAME' },
+    doc: 'take webhooks of this provider alone, such as github; --webhook-provider= takes any',
+    group: webhooks,
   },
   rbac: {
     kind: text,
@@ -139,6 +143,7 @@ export const setCommand: CommandSpec = {
   flags: FLAGS,
   examples: [
     'pocketci pipeline set hello.ts --server-url http://127.0.0.1:8080',
+    'pocketci pipeline set build.ts --webhook-secret "$(openssl rand -hex 32)" --webhook-provider github',
     'pocketci pipeline set build.ts --name nightly --secret TOKEN=abc -s http://127.0.0.1:8080',
   ],
   async run({ context, given, operands: [file = ''] }) {
@@ -149,6 +154,7 @@ export const setCommand: CommandSpec = {
       dockerHost: flags['docker-host'],
       given,
     })
+    const { 'webhook-secret': webhookSecret, 'webhook-provider': provider } = flags
     await checkFile(file)
     if (flags['secret-file'] !== undefined) await checkFile(flags['secret-file'])
 
@@ -163,6 +169,8 @@ export const setCommand: CommandSpec = {
         driver: flags.driver ?? '',
         ...(driverConfig && { driver_config: driverConfig }),
         ...queueFieldsOf(flags),
+        ...(webhookSecret !== undefined && { webhook_secret: webhookSecret }),
+        ...(provider !== undefined && { webhook_provider: provider }),
         ...(flags.resume !== undefined && { resume_enabled: flags.resume }),
         ...(flags.rbac !== undefined && { rbac_expression: flags.rbac }),
         ...(secrets.size > 0 ? { secrets: Object.fromEntries(secrets) } : {}),
@@ -181,6 +189,7 @@ export const setCommand: CommandSpec = {
       `  Server: ${connection.url}`,
       ...(flags.driver ? [`  Driver: ${flags.driver}`] : []),
       ...(secrets.size > 0 ? [`  Secrets: ${secrets.size} key(s) set`] : []),
+      ...(webhookSecret ? [`  Webhook URL: ${connection.url}/api/webhooks/${id}`] : []),
     ]
     context.stdout.write(`${lines.join('\n')}\n`)
     return 0

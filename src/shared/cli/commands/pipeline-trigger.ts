@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { FlagTable } from '../../config/flag.js'
-import { list, pairs, text } from '../../config/kinds.js'
+import type { FlagTable, ValuesOf } from '../../config/flag.js'
+import { AppError } from '../../errors.js'
+import { choice, list, pairs, text } from '../../config/kinds.js'
 import { readFlags } from '../../config/read-flags.js'
 import { during, readJson, refusal, request } from '../client.js'
 import type { CommandSpec } from '../command-spec.js'
@@ -11,15 +12,20 @@ import { findPipeline, pipelinePath } from '../remote-pipelines.js'
 import { printable } from '../printable.js'
 
 const group = 'Run'
-const later = 'pass arguments with --args'
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 const FLAGS = {
   args: { kind: list, short: 'a', doc: 'argument of the run; repeatable', group },
   job: { kind: list, short: 'j', doc: 'run only these jobs; repeatable', group },
   ...INPUT_FLAG,
-  'webhook-body': { kind: text, doc: 'JSON body of a webhook run', group, later },
-  'webhook-method': { kind: text, default: 'POST', doc: 'method of a webhook run', group, later },
-  'webhook-header': { kind: pairs, doc: 'header of a webhook run', group, later },
+  'webhook-body': { kind: text, doc: 'run it as of a webhook with this body', group },
+  'webhook-method': {
+    kind: choice(METHODS),
+    default: 'POST',
+    doc: 'method of that webhook',
+    group,
+  },
+  'webhook-header': { kind: pairs, doc: 'header of that webhook; repeatable', group },
   ...JSON_FLAG,
   ...CONNECTION_FLAGS,
 } as const satisfies FlagTable
@@ -44,7 +50,10 @@ export const triggerCommand: CommandSpec = {
     const inputs = parseInputs(flags.input)
     const run = await during('trigger pipeline', async () => {
       const path = `${pipelinePath(id)}/trigger`
-      const body = toBody(flags.args ?? [], flags.job ?? [], inputs)
+      const webhook = webhookOf(flags)
+      const body = webhook
+        ? { mode: 'webhook', webhook }
+        : toBody(flags.args ?? [], flags.job ?? [], inputs)
       const response = await request(connection, path, { method: 'POST', body })
       if (response.status === 202) return await readJson(response, triggeredSchema)
       throw await refusal(connection, response, {
@@ -60,6 +69,23 @@ export const triggerCommand: CommandSpec = {
     )
     return 0
   },
+}
+
+/** A body or a header makes it a webhook; undefined: it is none. */
+function webhookOf(flags: ValuesOf<typeof FLAGS>) {
+  const { 'webhook-body': body, 'webhook-header': given = [] } = flags
+  if (body === undefined && given.length === 0) return undefined
+  const headers = given.map((pair) => {
+    const at = pair.indexOf('=')
+    if (at < 1)
+      throw new AppError(
+        'usage_invalid',
+        `invalid webhook header ${JSON.stringify(pair)}: expected KEY=VALUE`,
+      )
+    return [pair.slice(0, at), pair.slice(at + 1)]
+  })
+  const method = flags['webhook-method']
+  return { method, headers: Object.fromEntries(headers), body: body ?? '' }
 }
 
 function toBody(

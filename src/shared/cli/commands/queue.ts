@@ -37,6 +37,7 @@ const queueSchema = z.looseObject({
   total_running: z.number(),
   total_queued: z.number(),
   total_suspended: z.number().default(0),
+  deferred_webhooks: z.number().default(0),
   capacity: z.number(),
 })
 type Queue = z.infer<typeof queueSchema>
@@ -86,9 +87,12 @@ function describe(context: CliContext, paint: Paint, queue: Queue): string {
 /** Runs at gates, or that wait for runs that they have triggered, are not in the queue. */
 function headOf({ capacity, ...queue }: Queue): string {
   const { total_running: running, total_queued: queued, total_suspended: suspended } = queue
+  const { deferred_webhooks: deferred } = queue
   const slots = capacity === 0 ? 'no executor is there' : `${running} of ${capacity} slots taken`
   const others = suspended === 0 ? '' : `, ${suspended} without a slot until others are done`
-  return `${slots}, ${queued} queued${others}\n`
+  const webhooks =
+    deferred === 0 ? '' : `, ${deferred} webhooks are kept until there is room in the queue`
+  return `${slots}, ${queued} queued${others}${webhooks}\n`
 }
 
 function columnsOf(now: string): Column<ActiveRun>[] {
