@@ -83,7 +83,7 @@ function getBody({ deliveries }: ApiContext, { id }: Delivery): Buffer {
 
 /** A new delivery of the same event, which its provider has signed when it was sent. */
 async function redeliver(context: ApiContext, request: Request): Promise<TakenWebhook> {
-  const { config, logger } = context
+  const { config, audit } = context
   const given = getDelivery(context, request)
   const body = getBody(context, given)
   const { delivery: _old, ...event } = given.event
@@ -92,6 +92,7 @@ async function redeliver(context: ApiContext, request: Request): Promise<TakenWe
     ...{ pipelineId: given.pipelineId, event, body, firstId: given.id, maxDeferred },
     triggeredBy: nameOf(actorOf(request)),
   })
-  logger.info({ audit: 'webhook.redeliver', delivery: given.id }, 'audit')
+  const { pipelineId, id: target } = given
+  await audit.record(request, { action: 'webhook.redeliver', pipelineId, target })
   return taken
 }

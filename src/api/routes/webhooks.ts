@@ -109,7 +109,7 @@ function isTrusted(
 
 /** Whether there is a pipeline and what it lacks is not told; its page shows it. */
 async function refuse(
-  { writer, logger, now }: ApiContext,
+  { writer, audit, pipelineWebhooks, logger, now }: ApiContext,
   request: Request,
   { event, signed: { body } }: Webhook,
 ): Promise<AppError> {
@@ -117,7 +117,14 @@ async function refuse(
   const delivery = withoutBody(newDelivery(request, { pipelineId, event, body }, now()))
   const reason = 'signature_invalid'
   await writer.write('refuseWebhook', { delivery, reason }, { isDurable: false })
-  logger.warn({ pipelineId, provider: event.provider }, 'webhook with a wrong signature')
+  const { provider } = event
+  const isKnown = pipelineWebhooks.find(pipelineId) !== undefined
+  audit.deny(request, {
+    action: 'webhook.receive',
+    ...(isKnown ? { pipelineId, target: delivery.id } : { target: pipelineId }),
+    details: { provider, reason },
+  })
+  logger.warn({ pipelineId, provider }, 'webhook with a wrong signature')
   return new AppError(reason, 'webhook signature validation failed')
 }
 

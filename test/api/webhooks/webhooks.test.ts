@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { createWebhookDeliveries } from '../../../src/shared/db/webhook-deliveries.js'
 import type { ProviderName } from '../../../src/api/webhooks/providers.js'
 import { startTestApi, type TestApi, type TestApiOptions } from '../../helpers/api.js'
+import { until } from '../../helpers/until.js'
 import { hmac, sign } from '../../helpers/webhooks.js'
 
 const SECRET = 'hush'
@@ -109,6 +110,13 @@ test('whoever does not sign as the pipeline wants is told nothing, and is on rec
     [BODY.length + 1, BODY.length, BODY.length, BODY.length],
   )
   assert.equal(api.runs.countQueued(10), 0)
+  const entries = await until('all are in the audit log', async () => {
+    const { body } = await api.call('GET', '/api/audit?action=webhook.receive&outcome=denied')
+    const found = body['items'] as Record<string, unknown>[]
+    return found.length === answers.length ? found : undefined
+  })
+  assert.deepEqual(entries[0]?.['target'], 'p')
+  assert.deepEqual(entries.at(-1)?.['pipeline_id'], id)
   await api.call('POST', `/api/pipelines/${id}/pause`)
   assert.equal((await send(sign('github', 'wrong', BODY))).status, 401, 'not that it is paused')
   const paused = await send()
