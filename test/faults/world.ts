@@ -117,10 +117,14 @@ function unfinished(server: TestServer): number {
   return Number(read(server, "select count(*) from runs where status in ('queued', 'running')")[0])
 }
 
-/** The third death in a row without progress ends a run by design: nobody causes a second one. */
+/**
+ * The third death in a row without progress ends a run by design: nobody causes a second one. A death
+ * counts when the run is claimed again; until then its lease has run out.
+ */
 function isAnyAtRisk(server: TestServer): boolean {
-  const sql = `select count(*) from runs where status = 'running' and deaths > 0
-    and claimed_seq >= (select coalesce(max(seq), 0) from journal where run_id = runs.id)`
+  const sql = `select count(*) from runs where status = 'running' and (
+    lease_expires_at <= ${Date.now()} or (deaths > 0
+      and claimed_seq >= (select coalesce(max(seq), 0) from journal where run_id = runs.id)))`
   return Number(read(server, sql)[0]) > 0
 }
 
