@@ -9,7 +9,7 @@ import { isEngineLost, statusOf, toDriverError } from '../../../shared/docker/en
 export interface End {
   /** The same answer at each call. */
   wait(): Promise<ExitStatus>
-  /** True when it has ended, or does so soon, and its engine was there all the time. */
+  /** True when it has ended, or does so within a moment, and its engine was there all the time. */
   isReached(signal: AbortSignal | undefined): Promise<boolean>
   /** A kill is on its way that is ours: that it dies of one says nothing else. */
   expectKill(): void
@@ -78,7 +78,7 @@ export function createEnd({ docker, container, exit }: EndOptions): End {
     async isReached(signal) {
       const known = Promise.race([wait(), lost.promise])
       try {
-        return (await isWithin(unlessAborted(known, signal), FLUSH_MS)) && !wasAway
+        return (await isWithin(unlessAborted(known, signal), MOMENT_MS)) && !wasAway
       } catch (error) {
         if (signal?.aborted) return false
         throw error
@@ -121,11 +121,10 @@ const EVENT_DELAY_S = 0.5
 const SUCCESS: ExitStatus = { exitCode: 0, isOutOfMemory: false, isLost: false }
 
 /**
- * How long the end may take to be known once the output is over: the engine stores the output first,
- * which takes it seconds when there was much. Too short costs more than too long: all of the output is
- * read again then, just to find that nothing is missing.
+ * How long the end may take to be known once the output is over. Later, the connection may have been
+ * lost before the output was: then all of it is read again, which takes the engine long when it is much.
  */
-const FLUSH_MS = 10_000
+const MOMENT_MS = 250
 
 const exitSchema = z.object({ StatusCode: z.number() })
 
